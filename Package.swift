@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "shmgate",
+    products: [
+        .library(name: "Segments", targets: ["Segments"]),
+        .library(name: "Layouts", targets: ["Layouts"]),
+        .executable(name: "shmgate", targets: ["shmgate"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CMicroHTTPD",
+            pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]
+        ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSegment"),
+        .target(name: "Documents", swiftSettings: strict),
+        .target(name: "Segments", dependencies: ["CSegment", "CZlib"], swiftSettings: strict),
+        .target(name: "Layouts", dependencies: ["Documents", "Segments"], swiftSettings: strict),
+        .target(name: "Representations", dependencies: ["Documents", "Layouts"], swiftSettings: strict),
+        .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Documents", "Layouts", "MicroHTTP", "Representations", "Segments",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("openapi.yaml")],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "shmgate",
+            dependencies: [
+                "Gateway", "MicroHTTP", "Segments",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

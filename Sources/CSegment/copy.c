@@ -1,0 +1,201 @@
+#include "guard.h"
+#include "shmgate_engine.h"
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RACES_ON_PURPOSE __attribute__((no_sanitize("thread"), noinline))
+#define UNDER_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef RACES_ON_PURPOSE
+#define RACES_ON_PURPOSE
+#endif
+
+enum { MAXIMUM_RANK = 64 };
+
+/* A region whose axes of one element are gone and whose contiguous axes are one. */
+struct plan {
+    const uint8_t *shared;
+    int64_t item_bytes;
+    int32_t rank;
+    struct shmgate_axis axes[MAXIMUM_RANK];
+    int empty;
+};
+
+static void simplify(const void *base, const struct shmgate_region *region, struct plan *plan) {
+    plan->shared = (const uint8_t *)base + region->offset;
+    plan->item_bytes = region->item_bytes;
+    plan->rank = 0;
+    plan->empty = region->item_bytes == 0;
+    for (int32_t i = 0; i < region->rank; i++) {
+        struct shmgate_axis axis = region->axes[i];
+        if (axis.count == 0) plan->empty = 1;
+        if (axis.count == 1) {
+            if (axis.offsets) plan->shared += axis.offsets[0];
+            continue;
+        }
+        struct shmgate_axis *outer = plan->rank ? &plan->axes[plan->rank - 1] : NULL;
+        if (outer && !outer->offsets && !axis.offsets && outer->stride == axis.count * axis.stride) {
+            outer->count *= axis.count;
+            outer->stride = axis.stride;
+        } else {
+            plan->axes[plan->rank++] = axis;
+        }
+    }
+    if (plan->rank) {
+        struct shmgate_axis *last = &plan->axes[plan->rank - 1];
+        if (!last->offsets && last->stride == plan->item_bytes) {
+            plan->item_bytes *= last->count;
+            plan->rank--;
+        }
+    }
+}
+
+/* Moves one run of bytes. Under the thread sanitizer memcpy is watched even from an exempt function, so there
+ * the bytes go one by one. */
+RACES_ON_PURPOSE static inline void move(uint8_t *restrict to, const uint8_t *restrict from, int64_t bytes) {
+#ifdef UNDER_THREAD_SANITIZER
+    for (int64_t i = 0; i < bytes; i++) ((volatile uint8_t *)to)[i] = ((const volatile uint8_t *)from)[i];
+#else
+    memcpy(to, from, (size_t)bytes);
+#endif
+}
+
+static inline int64_t at(const struct shmgate_axis *axis, int64_t i) {
+    return axis->offsets ? axis->offsets[i] : i * axis->stride;
+}
+
+/* The innermost axis, with the size of an element known to the compiler where it is a usual one. */
+#define MOVE_ITEMS(BYTES)                                                                             \
+    for (int64_t i = 0; i < axis->count; i++, packed += (BYTES)) {                                    \
+        uint8_t *element = (uint8_t *)shared + at(axis, i);                                           \
+        if (into) move(element, packed, (BYTES)); else move(packed, element, (BYTES));                \
+    }                                                                                                 \
+    break
+
+RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_items(
+    const uint8_t *shared, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed, int into) {
+    switch (item_bytes) {
+    case 1: MOVE_ITEMS(1);
+    case 2: MOVE_ITEMS(2);
+    case 4: MOVE_ITEMS(4);
+    case 8: MOVE_ITEMS(8);
+    case 16: MOVE_ITEMS(16);
+    default: MOVE_ITEMS(item_bytes);
+    }
+    return packed;
+}
+
+/* The copy loop of the seqlock, hot: races with writers on purpose; the sequence tells whether it lost. */
+RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int into) {
+    if (plan->empty) return;
+    if (plan->rank == 0) {
+        if (into) move((uint8_t *)plan->shared, packed, plan->item_bytes);
+        else move(packed, plan->shared, plan->item_bytes);
+        return;
+    }
+    const struct shmgate_axis *inner = &plan->axes[plan->rank - 1];
+    const int32_t outer = plan->rank - 1;
+    int64_t index[MAXIMUM_RANK] = {0};
+    const uint8_t *row = plan->shared;
+    for (int32_t d = 0; d < outer; d++) row += at(&plan->axes[d], 0);
+    for (;;) {
+        if (into) packed = copy_items(row, inner, plan->item_bytes, packed, 1);
+        else packed = copy_items(row, inner, plan->item_bytes, packed, 0);
+        int32_t d = outer - 1;
+        for (; d >= 0; d--) {
+            const struct shmgate_axis *axis = &plan->axes[d];
+            row -= at(axis, index[d]);
+            if (++index[d] < axis->count) {
+                row += at(axis, index[d]);
+                break;
+            }
+            index[d] = 0;
+            row += at(axis, 0);
+        }
+        if (d < 0) return;
+    }
+}
+
+static void copy_all(const void *base, const struct shmgate_region *regions, int32_t count, int into) {
+    for (int32_t i = 0; i < count; i++) {
+        struct plan plan;
+        simplify(base, &regions[i], &plan);
+        copy(&plan, regions[i].packed, into);
+    }
+}
+
+int shmgate_gather(const void *base, const struct shmgate_region *regions, int32_t count) {
+    SHMGATE_GUARDED(copy_all(base, regions, count, 0));
+    return 0;
+}
+
+int shmgate_scatter(void *base, const struct shmgate_region *regions, int32_t count) {
+    SHMGATE_GUARDED(copy_all(base, regions, count, 1));
+    return 0;
+}
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+static int snapshot(
+    const struct shmgate_control *page, const struct shmgate_region *regions, int32_t count, int32_t tries,
+    uint64_t *sequence, int32_t *retries) {
+    enum { PAUSES_PER_TRY = 64 };
+    *retries = 0;
+    for (int32_t left = tries; left > 0; left--) {
+        uint64_t began = shmgate_read_begin(page);
+        for (int i = 0; (began & 1) && i < PAUSES_PER_TRY; i++) {
+            relax();
+            began = shmgate_read_begin(page);
+        }
+        if (!(began & 1)) {
+            copy_all(page, regions, count, 0);
+            if (!shmgate_read_retry(page, began)) {
+                *sequence = began;
+                return 0;
+            }
+        }
+        ++*retries;
+    }
+    return EAGAIN;
+}
+
+int shmgate_snapshot(
+    const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
+    int32_t *retries) {
+    int result;
+    SHMGATE_GUARDED(result = snapshot(base, regions, count, tries, sequence, retries));
+    return result;
+}
+
+int shmgate_load_word(const void *base, int64_t offset, uint64_t *value) {
+    SHMGATE_GUARDED(*value = __atomic_load_n((const uint64_t *)((const uint8_t *)base + offset), __ATOMIC_ACQUIRE));
+    return 0;
+}
+
+int shmgate_store_word(void *base, int64_t offset, uint64_t value) {
+    SHMGATE_GUARDED(__atomic_store_n((uint64_t *)((uint8_t *)base + offset), value, __ATOMIC_RELEASE));
+    return 0;
+}
+
+int shmgate_load_bytes(const void *base, int64_t offset, void *bytes, int64_t count) {
+    SHMGATE_GUARDED(move(bytes, (const uint8_t *)base + offset, count));
+    return 0;
+}
+
+int shmgate_store_bytes(void *base, int64_t offset, const void *bytes, int64_t count) {
+    SHMGATE_GUARDED(move((uint8_t *)base + offset, bytes, count));
+    return 0;
+}
+
+int shmgate_store_odd(void *base, uint64_t sequence) {
+    SHMGATE_GUARDED(__atomic_store_n(&((struct shmgate_control *)base)->sequence, sequence, __ATOMIC_RELAXED);
+                    __atomic_thread_fence(__ATOMIC_SEQ_CST));
+    return 0;
+}

@@ -1,0 +1,73 @@
+/* The engine room of the gateway and of the Swift library: every touch of a mapping that another process can
+ * truncate goes through these functions, which turn SIGBUS into EFAULT, each around its own copy and nowhere else. */
+#ifndef SHMGATE_ENGINE_H
+#define SHMGATE_ENGINE_H
+
+#include "shmgate.h"
+#include <pthread.h>
+
+/* One axis of a region: `count` elements, `stride` bytes apart; or, with a table, at these byte offsets. */
+struct shmgate_axis {
+    int64_t count;
+    int64_t stride;
+    const int64_t *offsets;
+};
+
+/* A part of a segment, and the packed bytes (C order) in private memory that it is copied to or from.
+ * The caller has checked that all of it lies inside the mapping. */
+struct shmgate_region {
+    int64_t offset; /* of the first element, from the start of the segment */
+    int64_t item_bytes;
+    int32_t rank; /* at most 64 */
+    const struct shmgate_axis *axes;
+    uint8_t *packed;
+};
+
+/* Puts the SIGBUS handler in place, once for the process; what it does not recognise goes to the handler before it. */
+void shmgate_guard_install(void);
+
+/* Copies regions out of a mapping, without any claim to consistency. Returns 0 or EFAULT (the file was truncated). */
+int shmgate_gather(const void *base, const struct shmgate_region *regions, int32_t count);
+
+/* Copies regions into a mapping. The caller holds the write lock and has made the sequence odd. Returns 0 or EFAULT. */
+int shmgate_scatter(void *base, const struct shmgate_region *regions, int32_t count);
+
+/* Copies regions out as one untorn snapshot, by the sequence. Tries at most `tries` times; `*retries` counts the
+ * copies thrown away and the odd sequences met. Returns 0, EAGAIN (writers kept it busy) or EFAULT. */
+int shmgate_snapshot(
+    const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
+    int32_t *retries);
+
+/* Guarded single accesses at a byte offset: an acquiring load, a releasing store, a plain copy out and in. */
+int shmgate_load_word(const void *base, int64_t offset, uint64_t *value);
+int shmgate_store_word(void *base, int64_t offset, uint64_t value);
+int shmgate_load_bytes(const void *base, int64_t offset, void *bytes, int64_t count);
+int shmgate_store_bytes(void *base, int64_t offset, const void *bytes, int64_t count);
+
+/* Stores the odd `sequence` and fences, so that no data is seen before it. */
+int shmgate_store_odd(void *base, uint64_t sequence);
+
+/* Wakes all who sleep on the sequence. */
+void shmgate_wake(const void *base);
+
+/* Waits for a lock range until a CLOCK_MONOTONIC instant, in the kernel's queue and so in turn. Returns 0, EAGAIN
+ * (the instant passed), or errno. A negative instant waits for ever. */
+int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns);
+
+/* The pid that holds a conflicting lock, -1 for an open-file-description lock whose owner the kernel does not tell,
+ * 0 if it is free. */
+int shmgate_lock_holder(int fd, short type, int start);
+
+/* pthread_mutex_lock with a CLOCK_MONOTONIC instant; a negative one waits for ever. Returns 0, ETIMEDOUT or EBUSY. */
+int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns);
+
+/* Fills bytes from the kernel's random source. */
+void shmgate_random(void *bytes, size_t count);
+
+/* Gives a file a name that nothing has yet: EEXIST if something has it. Returns 0 or errno. */
+int shmgate_rename_new(int directory, const char *from, const char *to);
+
+/* Gives a file a name, taking it from whatever has it. Returns 0 or errno. */
+int shmgate_rename_over(int directory, const char *from, const char *to);
+
+#endif

@@ -1,0 +1,78 @@
+#define _GNU_SOURCE
+#include "shmgate_engine.h"
+#include <pthread.h>
+#include <signal.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static int alarm_signal(void) { return SIGRTMIN + 6; }
+
+static void on_alarm(int number) { (void)number; }
+
+static void install(void) {
+    struct sigaction action = {0};
+    action.sa_handler = on_alarm; /* without SA_RESTART: its only work is to end the wait with EINTR */
+    sigemptyset(&action.sa_mask);
+    sigaction(alarm_signal(), &action, NULL);
+}
+
+/* A timer that interrupts this thread at the deadline, and again every 20 ms, for the first signal may come just
+ * before the thread enters the kernel. */
+static int start_timer(int64_t deadline_ns, timer_t *timer) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install);
+    struct sigevent event = {0};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = alarm_signal();
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    if (timer_create(CLOCK_MONOTONIC, &event, timer) != 0) return errno;
+    struct itimerspec at = {
+        .it_interval = {.tv_sec = 0, .tv_nsec = 20000000},
+        .it_value = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000},
+    };
+    timer_settime(*timer, TIMER_ABSTIME, &at, NULL);
+    return 0;
+}
+
+static int64_t monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns) {
+    int error = shmgate_lock_range(fd, F_OFD_SETLK, type, start);
+    if (error != EAGAIN && error != EACCES) return error;
+    if (deadline_ns >= 0 && monotonic_ns() >= deadline_ns) return EAGAIN;
+    timer_t timer;
+    if (deadline_ns >= 0 && (error = start_timer(deadline_ns, &timer))) return error;
+    do {
+        error = shmgate_lock_range(fd, F_OFD_SETLKW, type, start);
+    } while (error == EINTR && (deadline_ns < 0 || monotonic_ns() < deadline_ns));
+    if (deadline_ns >= 0) timer_delete(timer);
+    return error == EINTR ? EAGAIN : error;
+}
+
+int shmgate_lock_holder(int fd, short type, int start) {
+    struct flock range;
+    memset(&range, 0, sizeof range);
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    range.l_start = start;
+    range.l_len = SHMGATE_LOCK_BYTES;
+    if (fcntl(fd, F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK) return 0;
+    return range.l_pid;
+}
+
+void shmgate_wake(const void *base) {
+    shmgate_futex(&((const struct shmgate_control *)base)->sequence, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns) {
+    if (deadline_ns < 0) return pthread_mutex_lock(mutex);
+    if (deadline_ns == 0) return pthread_mutex_trylock(mutex);
+    struct timespec at = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &at);
+}

@@ -1,0 +1,167 @@
+internal import CSegment
+
+/// The redo journal of one write: what a successor needs to finish it.
+///
+/// Head, at byte 2048 of the control page:
+///
+/// | offset | type | field |
+/// |---|---|---|
+/// | 0 | u32 | kind: 0 none, 1 in this page, 2 in a staged file, 3 in a staged file of several segments |
+/// | 4 | u32 | flags: bit 0, the write covers the whole object |
+/// | 8 | u64 | the odd sequence that it was written for |
+/// | 16 | 16 bytes | uuid of the segment |
+/// | 32 | u64 | bytes of payload |
+/// | 40 | 16 bytes | random bits that name the staged file |
+/// | 56 | u32 | CRC-32 of bytes 0–55, then of the payload (its commit word counted as 0) |
+/// | 64 | | payload of kind 1 |
+struct Journal: Sendable {
+    enum Place: Sendable {
+        case page([UInt8])
+        case staged(StagedFile, records: [UInt8])
+    }
+
+    let place: Place
+
+    static let offset = 2048
+    static let headBytes = 56
+    static let payloadOffset = offset + 64
+    static let capacity = Int(SHMGATE_JOURNAL_CAPACITY)
+
+    /// Chooses the place: the page if records and bytes fit, else a staged file, into which `bytes` are copied unless
+    /// they lie in one already.
+    static func prepare(
+        for segment: Segment, regions: [Region], bytes: ByteSource, whole: Bool
+    ) throws(SegmentError) -> (Journal, ByteSource) {
+        let records = JournalRecord.records(of: regions)
+        let inline = records.reduce(0) { $0 + $1.headBytes + $1.byteCount }
+        if inline <= capacity {
+            return (Journal(place: .page(JournalRecord.encode(records, inline: bytes))), bytes)
+        }
+        let source: ByteSource
+        if bytes.staged != nil {
+            source = bytes
+        } else {
+            let file = try StagedFile(for: segment)
+            try file.append(UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
+            source = try file.seal()
+        }
+        guard let (file, start) = source.staged else { preconditionFailure("a sealed file is a staged source") }
+        let encoded = JournalRecord.encode(records, dataOffset: start)
+        return (Journal(place: .staged(file, records: encoded)), source)
+    }
+
+    /// Stores the journal in the page, complete before the sequence becomes odd.
+    func store(in segment: Segment, sequence: UInt64, coversWhole: Bool) throws(SegmentError) {
+        var head = JournalHead(
+            kind: 1, flags: coversWhole ? 1 : 0, sequence: sequence, uuid: segment.uuid, byteCount: 0,
+            file: UUID(high: 0, low: 0)
+        )
+        let payload: [UInt8]
+        switch place {
+        case .page(let bytes): payload = bytes
+        case .staged(let file, let records):
+            head.kind = 2
+            head.file = file.identity
+            payload = try file.commit(records: records, uuid: segment.uuid, sequence: sequence)
+        }
+        head.byteCount = UInt64(payload.count)
+        let encoded = head.encoded(crcOver: payload)
+        try segment.guarded { mapping throws(MappingFault) in
+            if head.kind == 1 {
+                try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in
+                    try mapping.copy(bytes, to: Self.payloadOffset)
+                }
+            }
+            try encoded.withUnsafeBytesTyped { bytes throws(MappingFault) in
+                try mapping.copy(bytes, to: Self.offset)
+            }
+        }
+    }
+
+    /// The write ended: the page names no journal any more, and the staged file goes.
+    func clear(in segment: Segment) throws(SegmentError) {
+        guard case .staged(let file, _) = place else { return }
+        try Self.forget(in: segment)
+        file.unlink()
+    }
+
+    /// Says in the page that there is no journal.
+    private static func forget(in segment: Segment) throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
+            try [UInt8](repeating: 0, count: 4).withUnsafeBytesTyped { bytes throws(MappingFault) in
+                try mapping.copy(bytes, to: offset)
+            }
+        }
+    }
+
+    /// What the journal had to say about a write that died.
+    enum Outcome {
+        /// Nothing that can be trusted: the segment holds a half write.
+        case none
+        /// The journal was never complete, and so not a byte of the segment was written.
+        case untouched
+        /// The write was done again.
+        case replayed(coversWhole: Bool)
+    }
+
+    /// Redoes the write that died at the odd `sequence`, if its journal holds.
+    ///
+    /// A staged file that exists and cannot be read is an error: somebody else can replay it, and a write now could
+    /// lose what was acknowledged.
+    static func replay(in segment: Segment, at sequence: UInt64) throws(SegmentError) -> Outcome {
+        let page = try Self.page(of: segment)
+        guard let head = JournalHead(decoding: page), head.sequence == sequence, head.uuid == segment.uuid
+        else { return .none }
+        switch head.kind {
+        case 1:
+            guard head.byteCount <= UInt64(capacity) else { return .none }
+            let payload = Array(page[64..<(64 + Int(head.byteCount))])
+            guard head.checksum(over: payload) == head.crc,
+                let records = JournalRecord.decode(payload, dataIn: nil, for: segment)
+            else { return .none }
+            try payload.withUnsafeBytesTyped { bytes throws(SegmentError) in
+                for record in records { try record.redo(in: segment, from: bytes) }
+            }
+            return .replayed(coversWhole: head.flags & 1 == 1)
+        case 2, 3: return try StagedFile.replay(head, in: segment)
+        default: return .none
+        }
+    }
+
+    /// Unlinks the staged file of a write that was recovered, unless other segments need it too.
+    static func discard(in segment: Segment) throws(SegmentError) {
+        guard let head = JournalHead(decoding: try page(of: segment)), head.kind == 2 else { return }
+        try forget(in: segment)
+        segment.directory.unlinkTemporary(StagedFile.name(head.file))
+    }
+
+    private static func page(of segment: Segment) throws(SegmentError) -> [UInt8] {
+        var page = [UInt8](repeating: 0, count: ControlPage.pageBytes - offset)
+        try segment.guarded { mapping throws(MappingFault) in
+            try page.withUnsafeMutableBytesTyped { bytes throws(MappingFault) in
+                try mapping.copy(offset, into: bytes)
+            }
+        }
+        return page
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// `withUnsafeBytes` with a typed error.
+    func withUnsafeBytesTyped<E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+        let result: Result<Void, E> = withUnsafeBytes { bytes in
+            Result { () throws(E) in try body(bytes) }
+        }
+        try result.get()
+    }
+
+    /// `withUnsafeMutableBytes` with a typed error.
+    mutating func withUnsafeMutableBytesTyped<E: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
+        let result: Result<Void, E> = withUnsafeMutableBytes { bytes in
+            Result { () throws(E) in try body(bytes) }
+        }
+        try result.get()
+    }
+}

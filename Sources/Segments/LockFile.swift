@@ -1,0 +1,70 @@
+internal import CSegment
+internal import Glibc
+
+/// The write lock of one segment as this process holds it: an open file description made for the locks alone, and a
+/// mutex among our own threads, which an open file description does not tell apart.
+///
+/// `@unchecked Sendable` because the descriptor is only read and written by who holds the mutex.
+final class LockFile: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    private var descriptor: Int32 = -1
+
+    init() {
+        mutex = .allocate(capacity: 1)
+        mutex.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(mutex, nil)
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    /// Takes the mutex, then the turnstile, then the lock, then frees the turnstile; waits in turn, until `deadline`.
+    ///
+    /// `open` is called the first time, for a descriptor that this object then owns.
+    func acquire(
+        until deadline: Deadline, open: () throws(SegmentError) -> Int32
+    ) throws(SegmentError) {
+        try lockMutex(until: deadline)
+        do throws(SegmentError) {
+            if descriptor < 0 { descriptor = try open() }
+            try lockSegment(descriptor, exclusive: true, until: deadline)
+        } catch {
+            pthread_mutex_unlock(mutex)
+            throw error
+        }
+    }
+
+    /// Frees the lock, then the mutex.
+    func release() {
+        shmgate_unlock(descriptor)
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func lockMutex(until deadline: Deadline) throws(SegmentError) {
+        let code = shmgate_mutex_lock_until(mutex, deadline.monotonicNs)
+        if code != 0 { throw .busy("another thread of this process is writing") }
+    }
+}
+
+/// Takes a segment's lock on a description: through the turnstile, so that nobody who loops starves the others.
+///
+/// On failure nothing is held. A description that may only read passes `exclusive: false`.
+func lockSegment(_ descriptor: Int32, exclusive: Bool, until deadline: Deadline) throws(SegmentError) {
+    let turn = Int16(fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY ? F_RDLCK : F_WRLCK)
+    let type = Int16(exclusive ? F_WRLCK : F_RDLCK)
+    var code = shmgate_lock_range_until(descriptor, turn, turnstileStart, deadline.monotonicNs)
+    if code == 0 {
+        code = shmgate_lock_range_until(descriptor, type, lockStart, deadline.monotonicNs)
+        shmgate_lock_range(descriptor, F_OFD_SETLK, Int16(F_UNLCK), turnstileStart)
+    }
+    switch code {
+    case 0: return
+    case EAGAIN, EACCES:
+        let holder = shmgate_lock_holder(descriptor, type, lockStart)
+        throw .busy("expected the lock of the segment, \(holder > 0 ? "process \(holder)" : "another process") holds it")
+    default: throw .system(SystemError("fcntl", code))
+    }
+}

@@ -1,0 +1,91 @@
+internal import CSegment
+
+/// A part of a segment: elements of one size at the crossings of some axes.
+///
+/// In packed form its bytes stand in C order, the last axis fastest.
+public struct Region: Sendable {
+    /// One axis: `count` elements, `byteStride` bytes apart, or, where there is a table, at these byte offsets.
+    public struct Axis: Sendable {
+        /// How many elements.
+        public var count: Int
+        /// Bytes from one to the next; may be negative.
+        public var byteStride: Int
+        /// Bytes from the region's offset to each element; nil where a stride says it.
+        public var byteOffsets: [Int]?
+
+        /// An axis with a stride, or with a table of `count` offsets.
+        public init(count: Int, byteStride: Int, byteOffsets: [Int]? = nil) {
+            self.count = count
+            self.byteStride = byteStride
+            self.byteOffsets = byteOffsets
+        }
+    }
+
+    /// The first element's place, in bytes from the start of the segment.
+    public var byteOffset: Int
+    /// Bytes of an element.
+    public var itemByteCount: Int
+    /// At most 64 of them, the outermost first.
+    public var axes: [Axis]
+
+    /// Elements of `itemByteCount` bytes at the crossings of `axes`.
+    public init(byteOffset: Int, itemByteCount: Int, axes: [Axis]) {
+        self.byteOffset = byteOffset
+        self.itemByteCount = itemByteCount
+        self.axes = axes
+    }
+
+    /// How many elements it has.
+    public var count: Int { axes.reduce(1) { $0 * $1.count } }
+    /// The size of its packed form.
+    public var byteCount: Int { count * itemByteCount }
+
+    /// The first byte that it touches and the first one after it; nil if it is empty.
+    var extent: Range<Int>? {
+        guard byteCount > 0 else { return nil }
+        var low = byteOffset
+        var high = byteOffset
+        for axis in axes {
+            if let table = axis.byteOffsets {
+                low += table.min() ?? 0
+                high += table.max() ?? 0
+            } else {
+                let reach = (axis.count - 1) * axis.byteStride
+                if reach < 0 { low += reach } else { high += reach }
+            }
+        }
+        return low..<(high + itemByteCount)
+    }
+}
+
+extension Region {
+    /// Calls `body` with the C form of the region, valid during the call.
+    func withCRegion<R>(packed: UnsafeMutableRawPointer, _ body: (UnsafePointer<shmgate_region>) -> R) -> R {
+        let tableCount = axes.reduce(0) { $0 + ($1.byteOffsets?.count ?? 0) }
+        return withUnsafeTemporaryAllocation(of: Int64.self, capacity: tableCount) { tables in
+            withUnsafeTemporaryAllocation(of: shmgate_axis.self, capacity: axes.count) { cAxes in
+                var next = 0
+                for (index, axis) in axes.enumerated() {
+                    var offsets: UnsafePointer<Int64>?
+                    if let table = axis.byteOffsets {
+                        let start = tables.baseAddress.map { $0 + next }
+                        for offset in table {
+                            tables.initializeElement(at: next, to: Int64(offset))
+                            next += 1
+                        }
+                        offsets = UnsafePointer(start)
+                    }
+                    cAxes.initializeElement(
+                        at: index,
+                        to: shmgate_axis(count: Int64(axis.count), stride: Int64(axis.byteStride), offsets: offsets)
+                    )
+                }
+                var region = shmgate_region(
+                    offset: Int64(byteOffset), item_bytes: Int64(itemByteCount), rank: Int32(axes.count),
+                    axes: UnsafePointer(cAxes.baseAddress), packed: packed.assumingMemoryBound(to: UInt8.self)
+                )
+                return withUnsafePointer(to: &region, body)
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+internal import CSegment
+internal import Glibc
+
+/// A tmpfs directory whose files are segments.
+///
+/// It owns nothing: segments outlive it and the process. All methods may be called from any thread.
+public final class SegmentDirectory: Sendable {
+    /// The path that it was opened by.
+    public let path: String
+    let descriptor: Int32
+
+    /// Opens a directory that exists.
+    public init(path: String) throws(SegmentError) {
+        let number = retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard number >= 0 else { throw .system(SystemError("open \(path)")) }
+        self.path = path
+        descriptor = number
+    }
+
+    deinit { close(descriptor) }
+
+    /// Opens and maps a segment, for writing too where its mode allows that.
+    public func load(_ name: SegmentName) throws(SegmentError) -> Segment {
+        let (number, writable) = try open(name)
+        let file = FileDescriptor(owning: number)
+        let status = try Self.check(file.status(), name)
+        guard status.isRegular, let bytes = file.bytes(0..<ControlPage.byteCount) else {
+            throw .noSuchSegment(name.description)
+        }
+        let page = try Self.controlPage(bytes, status, name)
+        return try Segment(name, in: self, file: file, status: status, page: page, writable: writable)
+    }
+
+    /// The names of the files that may be segments, in order; what each of them is, ``load(_:)`` tells.
+    public func names() throws(SegmentError) -> [SegmentName] {
+        let number = retrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard number >= 0 else { throw .system(SystemError("open")) }
+        guard let stream = fdopendir(number) else {
+            close(number)
+            throw .system(SystemError("fdopendir"))
+        }
+        defer { closedir(stream) }
+        var names: [SegmentName] = []
+        while let entry = readdir(stream) {
+            guard entry.pointee.d_type == DT_REG || entry.pointee.d_type == DT_UNKNOWN else { continue }
+            let text = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+            }
+            if let name = try? SegmentName(text) { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// The size of the file system and what is free of it, in bytes.
+    ///
+    /// The corresponding C function is `fstatvfs`.
+    public func capacity() throws(SegmentError) -> (totalBytes: Int, freeBytes: Int) {
+        var raw = statvfs()
+        guard fstatvfs(descriptor, &raw) == 0 else { throw .system(SystemError("fstatvfs")) }
+        return (Int(raw.f_blocks) * Int(raw.f_frsize), Int(raw.f_bavail) * Int(raw.f_frsize))
+    }
+
+    /// What a name leads to now; nil if to nothing.
+    func status(of name: SegmentName) throws(SegmentError) -> FileStatus? {
+        var raw = stat()
+        let found = name.description.withCString { fstatat(descriptor, $0, &raw, AT_SYMLINK_NOFOLLOW) }
+        if found == 0 { return FileStatus(raw) }
+        if errno == ENOENT { return nil }
+        throw .from(SystemError("fstatat"), name: name.description)
+    }
+
+    private func open(_ name: SegmentName) throws(SegmentError) -> (number: Int32, writable: Bool) {
+        switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDWR) {
+        case .success(let number): return (number, true)
+        case .failure(let error):
+            guard error.code == EACCES || error.code == EROFS || error.code == EPERM else {
+                throw .from(error, name: name.description)
+            }
+        }
+        switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDONLY) {
+        case .success(let number): return (number, false)
+        case .failure(let error): throw .from(error, name: name.description)
+        }
+    }
+
+    private static func check(
+        _ status: Result<FileStatus, SystemError>, _ name: SegmentName
+    ) throws(SegmentError) -> FileStatus {
+        switch status {
+        case .success(let status): return status
+        case .failure(let error): throw .from(error, name: name.description)
+        }
+    }
+
+    private static func controlPage(
+        _ bytes: [UInt8], _ status: FileStatus, _ name: SegmentName
+    ) throws(SegmentError) -> ControlPage {
+        let page: Result<ControlPage, SegmentError> = bytes.withUnsafeBytes { raw in
+            Result { () throws(SegmentError) in try ControlPage(reading: raw, fileSize: status.size, name: name) }
+        }
+        return try page.get()
+    }
+}
+
+extension SegmentDirectory {
+    /// Makes a temporary file and holds the lock that tells sweepers to keep off while this process lives.
+    func createTemporary(_ name: String) throws(SegmentError) -> FileDescriptor {
+        switch FileDescriptor.open(name, in: descriptor, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600) {
+        case .failure(let error): throw .from(error, name: name)
+        case .success(let number):
+            let file = FileDescriptor(owning: number)
+            guard file.tryLock(F_WRLCK) else {
+                unlinkTemporary(name)
+                throw .busy("another process holds the new file \(name)")
+            }
+            return file
+        }
+    }
+
+    /// Removes a temporary file; one that is gone already is no matter.
+    func unlinkTemporary(_ name: String) { _ = unlinkat(descriptor, name, 0) }
+}

@@ -1,0 +1,159 @@
+internal import CSegment
+internal import Glibc
+
+/// A segment that is being built: it has its memory, but no name yet, so nobody else can see it half done.
+///
+/// Dropped without ``publish(as:replacing:)`` it leaves nothing behind.
+public final class SegmentDraft: Sendable {
+    /// The size of control page, header and buffers together.
+    public let totalBytes: Int
+    /// The first byte of the buffers.
+    public let dataOffset: Int
+    /// The identity that the segment will have.
+    public let uuid = UUID.random()
+
+    private let directory: SegmentDirectory
+    private let temporaryName: String
+    private let file: FileDescriptor
+    private let mapping: Mapping
+    private let mode: UInt32
+
+    /// Reserves all memory and writes control page and header; the buffers are zero.
+    ///
+    /// - Parameters:
+    ///   - header: the header's JSON, at most 16 MiB.
+    ///   - dataBytes: the size of the buffers together.
+    ///   - mode: the permission bits of the segment.
+    ///   - isReadOnly: whether writers shall refuse it.
+    ///   - lifetimeSeconds: after how long the gateway may unlink it; nil: never.
+    public init(
+        in directory: SegmentDirectory, header: UnsafeRawBufferPointer, dataBytes: Int, mode: UInt32 = 0o600,
+        isReadOnly: Bool = false, lifetimeSeconds: Double? = nil
+    ) throws(SegmentError) {
+        precondition(header.count <= ControlPage.maximumHeaderBytes, "a header has at most 16 MiB")
+        self.directory = directory
+        self.mode = mode
+        dataOffset = ControlPage.dataOffset(headerBytes: header.count)
+        let (sum, overflow) = dataOffset.addingReportingOverflow(dataBytes)
+        guard !overflow, sum <= Int.max - ControlPage.pageBytes else {
+            throw .outOfSpace("expected a segment that a machine can hold, got \(dataBytes) bytes")
+        }
+        totalBytes = roundUp(sum, to: ControlPage.pageBytes)
+        temporaryName = ".shmgate-tmp-\(uuid.hexadecimal)"
+        try directory.requireFree(totalBytes)
+        file = try directory.createTemporary(temporaryName)
+        do throws(SegmentError) {
+            if case .failure(let error) = file.reserve(from: 0, count: totalBytes) {
+                throw try directory.shortage(error, of: totalBytes)
+            }
+            mapping = try Self.map(temporaryName, in: directory, count: totalBytes)
+        } catch {
+            directory.unlinkTemporary(temporaryName)
+            throw error
+        }
+        let nowNs = Clock.unixNs()
+        let page = ControlPage.bytes(
+            uuid: uuid, totalBytes: totalBytes, headerBytes: header.count,
+            flags: isReadOnly ? SHMGATE_FLAG_READONLY : 0, nowNs: nowNs,
+            expiresNs: lifetimeSeconds.map { nowNs + Int64($0 * 1e9) } ?? 0
+        )
+        try guarded { () throws(MappingFault) in
+            try page.withUnsafeBytesTyped { bytes throws(MappingFault) in try mapping.copy(bytes, to: 0) }
+            try mapping.copy(header, to: ControlPage.pageBytes)
+        }
+    }
+
+    deinit { directory.unlinkTemporary(temporaryName) }
+
+    /// Copies packed bytes into a region.
+    public func fill(_ region: Region, from packed: UnsafeRawPointer) throws(SegmentError) {
+        precondition(
+            (region.extent ?? dataOffset..<dataOffset).clamped(to: dataOffset..<totalBytes) == region.extent
+                ?? dataOffset..<dataOffset,
+            "a region lies inside the buffers of its segment"
+        )
+        let code = region.withCRegion(packed: UnsafeMutableRawPointer(mutating: packed)) {
+            shmgate_scatter(mapping.base, $0, 1)
+        }
+        if code != 0 { throw .corrupt("the new segment was truncated while it was built") }
+    }
+
+    /// Gives the segment its name, at once and whole.
+    ///
+    /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
+    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1.
+    public func publish(
+        as name: SegmentName, replacing: Bool = false, until deadline: Deadline = .immediate,
+        condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
+    ) throws(SegmentError) {
+        if fchmod(file.number, mode) != 0 { throw .system(SystemError("fchmod")) }
+        while true {
+            if !replacing { try condition(nil) }
+            let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
+            if code == 0 { return }
+            guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
+            guard replacing else { throw .alreadyExists(name.description) }
+            do throws(SegmentError) {
+                return try replace(directory.load(name), until: deadline, condition: condition)
+            } catch .noSuchSegment {
+                if try directory.status(of: name) != nil { throw .alreadyExists(name.description) }
+            } catch .replaced {
+                continue
+            }
+        }
+    }
+
+    private func replace(
+        _ old: Segment, until deadline: Deadline, condition: (Segment?) throws(SegmentError) -> Void
+    ) throws(SegmentError) {
+        try old.withWriteLock(until: deadline) { lock throws(SegmentError) in
+            try condition(old)
+            try lock.setState(.replaced)
+            let code = shmgate_rename_over(directory.descriptor, temporaryName, old.name.description)
+            if code == 0 { return }
+            try lock.setState(.live)
+            throw .from(SystemError("renameat", code), name: old.name.description)
+        }
+    }
+
+    private static func map(
+        _ name: String, in directory: SegmentDirectory, count: Int
+    ) throws(SegmentError) -> Mapping {
+        switch FileDescriptor.open(name, in: directory.descriptor, flags: O_RDWR) {
+        case .failure(let error): throw .from(error, name: name)
+        case .success(let number):
+            let file = FileDescriptor(owning: number)
+            do throws(SystemError) {
+                return try Mapping(file, count: count, writable: true)
+            } catch {
+                throw .from(error, name: name)
+            }
+        }
+    }
+
+    private func guarded(_ body: () throws(MappingFault) -> Void) throws(SegmentError) {
+        do throws(MappingFault) {
+            try body()
+        } catch {
+            throw .corrupt("the new segment was truncated while it was built")
+        }
+    }
+}
+
+extension SegmentDirectory {
+    /// Refuses at once what the file system cannot hold.
+    func requireFree(_ byteCount: Int) throws(SegmentError) {
+        let free = try capacity().freeBytes
+        if byteCount > free {
+            throw .outOfSpace("shared memory is full: expected room for \(byteCount) bytes, \(free) are free")
+        }
+    }
+
+    /// The error of a reservation that failed, with what is left.
+    func shortage(_ error: SystemError, of byteCount: Int) throws(SegmentError) -> SegmentError {
+        guard case .outOfSpace = SegmentError.from(error, name: "") else { return .system(error) }
+        return .outOfSpace(
+            "shared memory is full: expected room for \(byteCount) bytes, \(try capacity().freeBytes) are free"
+        )
+    }
+}

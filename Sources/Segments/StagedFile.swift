@@ -1,0 +1,115 @@
+internal import CSegment
+internal import Glibc
+
+/// A file beside the segments that holds the body of a write until the write is done: the body as it was received,
+/// and, once committed, the records that say where its bytes belong.
+///
+/// | offset | type | field |
+/// |---|---|---|
+/// | 0 | 8 bytes | `SHMGJRN` NUL |
+/// | 8 | u32 | version 1 |
+/// | 12 | u32 | commit: 1 when body and records are complete |
+/// | 16 | u64 | entries |
+/// | 24 | 40 bytes each | uuid, u64 sequence, u64 offset of its records, u64 bytes of its records |
+/// | 4096 | | the body, then the records |
+///
+/// One thread at a time fills it; sealed, it does not change. `@unchecked Sendable` because of that order.
+public final class StagedFile: @unchecked Sendable {
+    static let bodyOffset = 4096
+    static let magic: [UInt8] = Array("SHMGJRN\0".utf8)
+
+    /// Random bits that name the file.
+    let identity = UUID.random()
+    private let directory: SegmentDirectory
+    /// The creating description: written through, never mapped, and holding the lock that tells sweepers to keep off.
+    private let file: FileDescriptor
+    private var end = StagedFile.bodyOffset
+    private var mapping: Mapping?
+    private var isLinked = true
+
+    /// Makes an empty one with the mode and group of the segment that it will be written to.
+    public init(for segment: Segment) throws(SegmentError) {
+        directory = segment.directory
+        file = try directory.createTemporary(Self.name(identity))
+        _ = fchown(file.number, uid_t.max, segment.status.gid)
+        _ = fchmod(file.number, segment.status.mode)
+    }
+
+    deinit { unlink() }
+
+    static func name(_ identity: UUID) -> String { ".shmgate-journal-\(identity.hexadecimal)" }
+
+    /// Bytes of body received.
+    public var count: Int { end - Self.bodyOffset }
+
+    /// Adds a piece of the body; ``SegmentError/outOfSpace(_:)`` when shared memory is full.
+    public func append(_ piece: UnsafeRawBufferPointer) throws(SegmentError) {
+        try write(piece, at: end)
+        end += piece.count
+    }
+
+    /// Ends the body and makes its bytes readable in place.
+    public func seal() throws(SegmentError) -> ByteSource {
+        if mapping == nil, count > 0 {
+            let again = FileDescriptor.open(Self.name(identity), in: directory.descriptor, flags: O_RDONLY)
+            switch again {
+            case .failure(let error): throw .system(error)
+            case .success(let number):
+                let reader = FileDescriptor(owning: number)
+                do throws(SystemError) {
+                    mapping = try Mapping(reader, count: end, writable: false)
+                } catch {
+                    throw .system(error)
+                }
+            }
+        }
+        return ByteSource(self, range: Self.bodyOffset..<end)
+    }
+
+    /// The mapping's address, or some address for an empty body.
+    var sealedBase: UnsafeRawPointer {
+        switch mapping {
+        case .none: UnsafeRawPointer(UnsafeMutableRawPointer.empty) - Self.bodyOffset
+        case .some(let mapping): UnsafeRawPointer(mapping.base)
+        }
+    }
+
+    /// Writes records and head, with the commit word set; returns the payload that the journal's checksum covers.
+    func commit(records: [UInt8], uuid: UUID, sequence: UInt64) throws(SegmentError) -> [UInt8] {
+        let recordsOffset = roundUp(end, to: 8)
+        try records.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: recordsOffset) }
+        var head = StagedHead(
+            entries: [.init(uuid: uuid, sequence: sequence, recordsOffset: recordsOffset, recordsBytes: records.count)]
+        )
+        let payload = head.encoded + records
+        head.commit = 1
+        try head.encoded.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: 0) }
+        return payload
+    }
+
+    /// Removes the file; its bytes stay valid while this object lives.
+    func unlink() {
+        guard isLinked else { return }
+        isLinked = false
+        directory.unlinkTemporary(Self.name(identity))
+    }
+
+    /// The corresponding C function is `pwrite`: it reserves as it goes and says ENOSPC, where a mapping would fault.
+    private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SegmentError) {
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(file.number, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
+            if count > 0 {
+                done += count
+            } else if count < 0, errno != EINTR {
+                let error = SystemError("pwrite")
+                if error.code == ENOSPC || error.code == EFBIG || error.code == EDQUOT {
+                    throw .outOfSpace(
+                        "shared memory is full: expected room to stage \(offset + bytes.count) bytes, got \(offset + done)"
+                    )
+                }
+                throw .system(error)
+            }
+        }
+    }
+}

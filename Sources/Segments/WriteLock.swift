@@ -1,0 +1,123 @@
+internal import CSegment
+internal import Glibc
+
+/// The exclusive write lock of a segment, held: the name was checked and a dead writer's work was recovered.
+///
+/// Lives only inside ``Segment/withWriteLock(until:_:)``.
+public struct WriteLock: ~Copyable {
+    let segment: Segment
+    /// The sequence at this moment; even, and nobody else can change it.
+    public fileprivate(set) var sequence: UInt64
+}
+
+extension Segment {
+    /// Runs `body` with the write lock held, waiting for it until `deadline`.
+    ///
+    /// Before the body runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
+    /// ``SegmentError/noSuchSegment(_:)``) and what a dead writer left is replayed or marked as damage.
+    public func withWriteLock<R>(
+        until deadline: Deadline, _ body: (inout WriteLock) throws(SegmentError) -> R
+    ) throws(SegmentError) -> R {
+        guard mapping.isWritable else {
+            throw .forbidden("the mode of the segment \(name) does not allow this process to write")
+        }
+        try lockFile.acquire(until: deadline) { () throws(SegmentError) in try openForLock(writable: true) }
+        defer { lockFile.release() }
+        try checkNameLocked()
+        var sequence = try sequence()
+        if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
+        var lock = WriteLock(segment: self, sequence: sequence)
+        return try body(&lock)
+    }
+
+    /// Step 1 of writing. A state that is not live under a name that still leads here belongs to a change that did
+    /// not happen.
+    private func checkNameLocked() throws(SegmentError) {
+        guard let now = try directory.status(of: name) else { throw .noSuchSegment(name.description) }
+        guard now.isSameFile(as: status) else { throw .replaced(name.description) }
+        try guarded { mapping throws(MappingFault) in
+            if try mapping.load(ControlWord.state) != SegmentState.live.rawValue {
+                try mapping.store(SegmentState.live.rawValue, at: ControlWord.state)
+            }
+        }
+    }
+
+    /// Step 2 of writing: somebody died at the odd `sequence`. Returns the even one that ends his write.
+    private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
+        let outcome = try Journal.replay(in: self, at: sequence)
+        try guarded { mapping throws(MappingFault) in
+            switch outcome {
+            case .none:
+                try mapping.store(1, at: ControlWord.damaged)
+                let count = try mapping.load(ControlWord.interruptedWrites)
+                try mapping.store(count &+ 1, at: ControlWord.interruptedWrites)
+            case .replayed(coversWhole: true): try mapping.store(0, at: ControlWord.damaged)
+            case .replayed, .untouched: break
+            }
+            try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
+            try mapping.store(sequence &+ 1, at: ControlWord.sequence)
+        }
+        shmgate_wake(mapping.base)
+        try Journal.discard(in: self)
+        return sequence &+ 1
+    }
+}
+
+extension WriteLock {
+    /// Carries out a prepared write: journal, odd sequence, data, even sequence, wake. Returns the new sequence.
+    ///
+    /// All or nothing: a process that is killed in here leaves a journal that the next one to take the lock replays.
+    public mutating func commit(_ write: PreparedWrite) throws(SegmentError) -> UInt64 {
+        precondition(write.segment === segment, "a write is carried out on the segment that it was prepared for")
+        guard !segment.isReadOnly else { throw .forbidden("the segment \(segment.name) is read-only") }
+        let odd = sequence &+ 1
+        try write.storeJournal(sequence: odd)
+        try beginLocked(odd)
+        do throws(SegmentError) {
+            try write.apply()
+        } catch {
+            // Only a truncated file comes here, and then there is nothing left to be consistent about.
+            try? endLocked(odd)
+            throw error
+        }
+        if write.coversWhole {
+            try segment.guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
+        }
+        try endLocked(odd)
+        try write.dropJournal()
+        return sequence
+    }
+
+    /// Sets the state before a name is changed; this is a write too, and wakes.
+    mutating func setState(_ state: SegmentState) throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
+            try mapping.store(state.rawValue, at: ControlWord.state)
+            try mapping.store(sequence &+ 2, at: ControlWord.sequence)
+        }
+        sequence &+= 2
+        shmgate_wake(segment.mapping.base)
+    }
+
+    private func beginLocked(_ odd: UInt64) throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
+            try mapping.store(UInt64(getpid()), at: ControlWord.writerPid)
+            guard shmgate_store_odd(mapping.base, odd) == 0 else { throw MappingFault() }
+        }
+    }
+
+    private mutating func endLocked(_ odd: UInt64) throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
+            try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
+            try mapping.store(odd &+ 1, at: ControlWord.sequence)
+        }
+        sequence = odd &+ 1
+        shmgate_wake(segment.mapping.base)
+    }
+}
+
+/// What the control page says of the name of a segment.
+enum SegmentState: UInt64 {
+    case live = 0
+    case replaced = 1
+    case unlinked = 2
+}
