@@ -43,7 +43,8 @@ sanitize: ## run the Swift tests under the thread and the address sanitizer
 bench: ## measure against nginx (ARGS=--quick for a short run)
 	@Scripts/install-dependencies.sh bench
 	swift build -c release --scratch-path "$$SCRATCH" --product shmgate
-	python3 Benchmarks/run.py --gateway "$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate" $(ARGS)
+	@binary="$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate"; \
+	python3 Benchmarks/run.py --gateway "$$binary" $(ARGS)
 
 image: ## build the container image and check it from outside
 	@Scripts/test-image.sh

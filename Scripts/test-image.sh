@@ -118,7 +118,7 @@ clean_up() {
 # shellcheck disable=SC2317
 descendants() {
     local child
-    cat "/proc/$1/task/"*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do
+    { cat "/proc/$1/task/"*/children 2>/dev/null || true; } | tr ' ' '\n' | while read -r child; do
         descendants "$child"
         printf '%s\n' "$child"
     done
@@ -149,7 +149,7 @@ curl -sf "$base/readyz" | grep -q '"ok"' || die "the gateway does not answer on 
 
 say "creating a segment as user $uid:$gid"
 curl -sSf -o /dev/null -H 'Content-Type: application/json' \
-    -d "{\"name\":\"$segment\",\"layout\":{\"kind\":\"ndarray\",\"dtype\":\"float32\",\"shape\":[3,5]}}" "$base/segments"
+    -d '{"name":"'"$segment"'","layout":{"kind":"ndarray","dtype":"float32","shape":[3,5]}}' "$base/segments"
 owner=$(stat -c '%u:%g %a' "/dev/shm/$segment")
 [ "$owner" = "$uid:$gid 600" ] || die "/dev/shm/$segment is $owner, not $uid:$gid 600"
 curl -sSf -o /dev/null -X PATCH -H 'Content-Type: application/json' -d '[1, 2, 3]' \

@@ -43,6 +43,6 @@ PATH="$PWD/.venv-test/bin:$PATH" SHMGATE_BINARY=$(realpath "$binary") PYTHONDONT
     | tee "$logs/pytest.log" || status=1
 
 headline "result"
-.venv-test/bin/python Scripts/tally.py "$logs" || status=1
-[ "$status" -eq 0 ] || echo "make test: failed"
+[ "$status" -eq 0 ] || echo "failed: a part above ended with an error"
+PYTHONDONTWRITEBYTECODE=1 .venv-test/bin/python Scripts/tally.py "$logs" || status=1
 exit "$status"

@@ -194,6 +194,11 @@ int shmgate_store_bytes(void *base, int64_t offset, const void *bytes, int64_t c
     return 0;
 }
 
+int shmgate_same_bytes(const void *base, int64_t offset, const void *bytes, int64_t count, int *same) {
+    SHMGATE_GUARDED(*same = memcmp((const uint8_t *)base + offset, bytes, (size_t)count) == 0);
+    return 0;
+}
+
 int shmgate_store_odd(void *base, uint64_t sequence) {
     SHMGATE_GUARDED(__atomic_store_n(&((struct shmgate_control *)base)->sequence, sequence, __ATOMIC_RELAXED);
                     __atomic_thread_fence(__ATOMIC_SEQ_CST));

@@ -43,7 +43,8 @@ struct Journal: Sendable {
         } else {
             let file = try StagedFile(for: segment)
             try file.append(UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
-            source = try file.seal()
+            try file.seal()
+            source = file.source(0..<file.count)
         }
         guard let (file, start) = source.staged else { preconditionFailure("a sealed file is a staged source") }
         let encoded = JournalRecord.encode(records, dataOffset: start)
@@ -138,9 +139,7 @@ struct Journal: Sendable {
     private static func page(of segment: Segment) throws(SegmentError) -> [UInt8] {
         var page = [UInt8](repeating: 0, count: ControlPage.pageBytes - offset)
         try segment.guarded { mapping throws(MappingFault) in
-            try page.withUnsafeMutableBytesTyped { bytes throws(MappingFault) in
-                try mapping.copy(offset, into: bytes)
-            }
+            try mapping.copy(offset, into: &page)
         }
         return page
     }
@@ -150,16 +149,6 @@ extension Array where Element == UInt8 {
     /// `withUnsafeBytes` with a typed error.
     func withUnsafeBytesTyped<E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
         let result: Result<Void, E> = withUnsafeBytes { bytes in
-            Result { () throws(E) in try body(bytes) }
-        }
-        try result.get()
-    }
-
-    /// `withUnsafeMutableBytes` with a typed error.
-    mutating func withUnsafeMutableBytesTyped<E: Error>(
-        _ body: (UnsafeMutableRawBufferPointer) throws(E) -> Void
-    ) throws(E) {
-        let result: Result<Void, E> = withUnsafeMutableBytes { bytes in
             Result { () throws(E) in try body(bytes) }
         }
         try result.get()

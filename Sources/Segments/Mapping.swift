@@ -47,6 +47,14 @@ struct Mapping: ~Copyable, @unchecked Sendable {
         guard shmgate_load_bytes(base, Int64(offset), address, Int64(bytes.count)) == 0 else { throw MappingFault() }
     }
 
+    /// Copies as many bytes out as the array has.
+    func copy(_ offset: Int, into bytes: inout [UInt8]) throws(MappingFault) {
+        precondition(offset >= 0 && offset <= count - bytes.count, "a copy stays inside its mapping")
+        let size = Int64(bytes.count)
+        let code = bytes.withUnsafeMutableBytes { shmgate_load_bytes(base, Int64(offset), $0.baseAddress, size) }
+        if code != 0 { throw MappingFault() }
+    }
+
     /// Copies bytes in.
     func copy(_ bytes: UnsafeRawBufferPointer, to offset: Int) throws(MappingFault) {
         guard let address = bytes.baseAddress else { return }

@@ -67,7 +67,7 @@ public final class ByteSource: @unchecked Sendable {
     }
 
     /// Bytes of a sealed staged file.
-    public init(_ file: StagedFile, range: Range<Int>) {
+    init(_ file: StagedFile, range: Range<Int>) {
         base = file.sealedBase + range.lowerBound
         count = range.count
         staged = (file, range.lowerBound)

@@ -40,6 +40,16 @@ public struct Region: Sendable {
     /// The size of its packed form.
     public var byteCount: Int { count * itemByteCount }
 
+    /// The bytes that it is if they are one run in the order of its packed form; nil if it jumps.
+    package var contiguousRange: Range<Int>? {
+        var run = itemByteCount
+        for axis in axes.reversed() where axis.count != 1 || axis.byteOffsets != nil {
+            guard axis.byteOffsets == nil, axis.byteStride == run || axis.count == 0 else { return nil }
+            run *= axis.count
+        }
+        return byteOffset..<(byteOffset + run)
+    }
+
     /// The first byte that it touches and the first one after it; nil if it is empty.
     var extent: Range<Int>? {
         guard byteCount > 0 else { return nil }

@@ -38,7 +38,7 @@ extension Segment {
     }
 
     /// Copies a region without any claim to consistency.
-    func gather(_ region: Region, into packed: UnsafeMutableRawPointer) throws(SegmentError) {
+    package func gather(_ region: Region, into packed: UnsafeMutableRawPointer) throws(SegmentError) {
         let code = region.withCRegion(packed: packed) { shmgate_gather(mapping.base, $0, 1) }
         if code != 0 { throw MappingFault().error(name) }
     }

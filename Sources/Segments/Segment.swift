@@ -20,6 +20,8 @@ public final class Segment: Sendable {
     public let status: FileStatus
 
     let headerBytes: Int
+    /// The first 64 bytes of the page and up to a page of the header, as they were when it was opened.
+    private let fixedBytes: [UInt8]
     let isReadOnly: Bool
     let directory: SegmentDirectory
     let mapping: Mapping
@@ -34,6 +36,11 @@ public final class Segment: Sendable {
         } catch {
             throw .from(error, name: name.description)
         }
+        do throws(MappingFault) {
+            fixedBytes = try Self.fixedBytes(of: mapping, headerBytes: page.headerBytes)
+        } catch {
+            throw error.error(name)
+        }
         self.name = name
         self.directory = directory
         self.status = status
@@ -45,6 +52,14 @@ public final class Segment: Sendable {
         isReadOnly = page.isReadOnly
     }
 
+    private static func fixedBytes(of mapping: borrowing Mapping, headerBytes: Int) throws(MappingFault) -> [UInt8] {
+        var page = [UInt8](repeating: 0, count: 64)
+        var header = [UInt8](repeating: 0, count: min(headerBytes, ControlPage.pageBytes))
+        try mapping.copy(0, into: &page)
+        try mapping.copy(ControlPage.pageBytes, into: &header)
+        return page + header
+    }
+
     /// Whether this process may write to it: the file's mode allows it and the read-only flag is not set.
     public var isWritable: Bool { mapping.isWritable && !isReadOnly }
 
@@ -52,9 +67,7 @@ public final class Segment: Sendable {
     package func header() throws(SegmentError) -> [UInt8] {
         try guarded { mapping throws(MappingFault) in
             var bytes = [UInt8](repeating: 0, count: headerBytes)
-            try bytes.withUnsafeMutableBytesTyped { buffer throws(MappingFault) in
-                try mapping.copy(ControlPage.pageBytes, into: buffer)
-            }
+            try mapping.copy(ControlPage.pageBytes, into: &bytes)
             return bytes
         }
     }
@@ -93,6 +106,33 @@ public final class Segment: Sendable {
             return try body(mapping)
         } catch {
             throw error.error(name)
+        }
+    }
+
+    /// The path of the directory that it stands in.
+    package var directoryPath: String { directory.path }
+
+    /// Whether the name still leads to this file, and the file is still what was opened: same owner and mode, not
+    /// shorter, the fixed words of its page and its header untouched.
+    package func isCurrent() throws(SegmentError) -> Bool {
+        guard let now = try currentStatus(), now.size >= totalBytes, now.mode == status.mode, now.uid == status.uid,
+            now.gid == status.gid
+        else { return false }
+        return try guarded { mapping throws(MappingFault) in
+            var isSame: Int32 = 0
+            let code = fixedBytes.withUnsafeBytes {
+                shmgate_same_bytes(mapping.base, 0, $0.baseAddress, 64, &isSame)
+            }
+            if code != 0 { throw MappingFault() }
+            if isSame == 0 { return false }
+            let headerCode = fixedBytes.withUnsafeBytes {
+                shmgate_same_bytes(
+                    mapping.base, Int64(ControlPage.pageBytes), $0.baseAddress.map { $0 + 64 }, Int64($0.count - 64),
+                    &isSame
+                )
+            }
+            if headerCode != 0 { throw MappingFault() }
+            return isSame != 0
         }
     }
 

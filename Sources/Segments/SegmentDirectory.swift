@@ -60,6 +60,9 @@ public final class SegmentDirectory: Sendable {
         return (Int(raw.f_blocks) * Int(raw.f_frsize), Int(raw.f_bavail) * Int(raw.f_frsize))
     }
 
+    /// Whether a name leads to anything, a segment or not.
+    package func isTaken(_ name: SegmentName) throws(SegmentError) -> Bool { try status(of: name) != nil }
+
     /// What a name leads to now; nil if to nothing.
     func status(of name: SegmentName) throws(SegmentError) -> FileStatus? {
         var raw = stat()

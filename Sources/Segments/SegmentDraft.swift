@@ -78,6 +78,30 @@ public final class SegmentDraft: Sendable {
         if code != 0 { throw .corrupt("the new segment was truncated while it was built") }
     }
 
+    /// Copies the bytes of a source into a region.
+    public func fill(_ region: Region, from source: ByteSource) throws(SegmentError) {
+        precondition(region.byteCount == source.count, "a region is filled with as many bytes as it has")
+        try fill(region, from: source.base)
+    }
+
+    /// Repeats one element over a run of bytes; zero bytes need no work.
+    public func fill(_ range: Range<Int>, repeating element: UnsafeRawBufferPointer) throws(SegmentError) {
+        guard !element.isEmpty, element.contains(where: { $0 != 0 }) else { return }
+        let blockCount = max(1, min(range.count, 1 << 20) / element.count)
+        var block: [UInt8] = []
+        block.reserveCapacity(blockCount * element.count)
+        for _ in 0..<blockCount { block.append(contentsOf: element) }
+        var next = range.lowerBound
+        while next < range.upperBound {
+            let count = min(block.count, range.upperBound - next)
+            try block.withUnsafeBytesTyped { bytes throws(SegmentError) in
+                guard let base = bytes.baseAddress else { return }
+                try fill(Region(byteOffset: next, itemByteCount: count, axes: []), from: base)
+            }
+            next += count
+        }
+    }
+
     /// Gives the segment its name, at once and whole.
     ///
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment

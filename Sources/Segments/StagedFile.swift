@@ -48,8 +48,8 @@ public final class StagedFile: @unchecked Sendable {
         end += piece.count
     }
 
-    /// Ends the body and makes its bytes readable in place.
-    public func seal() throws(SegmentError) -> ByteSource {
+    /// Ends the body and maps it.
+    public func seal() throws(SegmentError) {
         if mapping == nil, count > 0 {
             let again = FileDescriptor.open(Self.name(identity), in: directory.descriptor, flags: O_RDONLY)
             switch again {
@@ -63,7 +63,24 @@ public final class StagedFile: @unchecked Sendable {
                 }
             }
         }
-        return ByteSource(self, range: Self.bodyOffset..<end)
+    }
+
+    /// A range of the sealed body as the bytes of a write.
+    public func source(_ range: Range<Int>) -> ByteSource {
+        ByteSource(self, range: Self.bodyOffset + range.lowerBound..<Self.bodyOffset + range.upperBound)
+    }
+
+    /// Copies bytes of the sealed body out, from an offset on.
+    public func copy(_ offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(SegmentError) {
+        switch mapping {
+        case .none: return
+        case .some(let mapping):
+            do throws(MappingFault) {
+                try mapping.copy(Self.bodyOffset + offset, into: bytes)
+            } catch {
+                throw .corrupt("the staged body was truncated while it was in use")
+            }
+        }
     }
 
     /// The mapping's address, or some address for an empty body.

@@ -44,6 +44,9 @@ int shmgate_store_word(void *base, int64_t offset, uint64_t value);
 int shmgate_load_bytes(const void *base, int64_t offset, void *bytes, int64_t count);
 int shmgate_store_bytes(void *base, int64_t offset, const void *bytes, int64_t count);
 
+/* Whether the mapping has these bytes at an offset. Returns 0 or EFAULT. */
+int shmgate_same_bytes(const void *base, int64_t offset, const void *bytes, int64_t count, int *same);
+
 /* Stores the odd `sequence` and fences, so that no data is seen before it. */
 int shmgate_store_odd(void *base, uint64_t sequence);
 

@@ -1,0 +1,83 @@
+internal import Glibc
+
+/// Growable bytes in malloc'd memory, so that ownership can go to C without a copy.
+package struct ByteBuffer: ~Copyable {
+    private var base: UnsafeMutableRawPointer
+    private var capacity: Int
+    /// How many bytes it holds.
+    package private(set) var count = 0
+
+    /// An empty buffer with room for some bytes.
+    package init(capacity: Int = 0) {
+        self.capacity = max(capacity, 64)
+        guard let base = malloc(self.capacity) else { fatalError("no memory for \(capacity) bytes") }
+        self.base = base
+    }
+
+    deinit { free(base) }
+
+    /// Makes room for so many bytes more.
+    package mutating func reserve(_ additional: Int) {
+        if additional > capacity - count { grow(additional) }
+    }
+
+    /// Appends a byte.
+    package mutating func append(_ byte: UInt8) {
+        if count == capacity { grow(1) }
+        base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    /// Appends literal text.
+    package mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends text as UTF-8.
+    package mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Appends bytes.
+    package mutating func append(contentsOf bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        reserve(bytes.count)
+        memcpy(base + count, source, bytes.count)
+        count += bytes.count
+    }
+
+    /// Appends exactly `count` bytes that `body` stores.
+    package mutating func append(count added: Int, initializingWith body: (UnsafeMutableRawBufferPointer) -> Void) {
+        reserve(added)
+        body(UnsafeMutableRawBufferPointer(start: base + count, count: added))
+        count += added
+    }
+
+    /// Appends at most `limit` bytes; `body` stores them and says how many.
+    mutating func append(upTo limit: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int) {
+        reserve(limit)
+        count += body((base + count).assumingMemoryBound(to: UInt8.self))
+    }
+
+    /// The bytes, valid during the call.
+    package func withUnsafeBytes<R: ~Copyable, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    /// Gives the memory away; the caller frees it with `free`. Its address is never nil.
+    package consuming func take() -> UnsafeMutableRawBufferPointer {
+        let bytes = UnsafeMutableRawBufferPointer(start: base, count: count)
+        discard self
+        return bytes
+    }
+
+    private mutating func grow(_ additional: Int) {
+        let wanted = max(capacity * 2, count + additional)
+        guard let larger = realloc(base, wanted) else { fatalError("no memory for \(wanted) bytes") }
+        base = larger
+        capacity = wanted
+    }
+}

@@ -1,0 +1,50 @@
+internal import Layouts
+internal import Segments
+internal import Synchronization
+
+/// A segment that the gateway has open, with its header read.
+final class OpenSegment: Sendable {
+    let segment: Segment
+    let header: SegmentHeader
+
+    init(_ segment: Segment) throws {
+        self.segment = segment
+        header = try SegmentHeader(of: segment)
+    }
+
+    /// The tag of a snapshot.
+    func tag(_ sequence: UInt64) -> EntityTag { EntityTag(uuid: segment.uuid, sequence: sequence & ~1) }
+
+    /// The tag of now, read under the lock.
+    func tag() throws(SegmentError) -> EntityTag { tag(try segment.sequence()) }
+}
+
+/// The segments that the gateway has open, by name.
+///
+/// Opening and reading a header costs far more than a small read, so what was opened stays open until its name leads
+/// elsewhere. Each use checks that: a file is judged by device, inode, owner, mode and the fixed bytes at its front.
+final class Catalog: Sendable {
+    let directory: SegmentDirectory
+    private let open = Mutex<[SegmentName: OpenSegment]>([:])
+    /// So many stay open; the kernel allows a process some 65,000 mappings.
+    private static let limit = 16_384
+
+    init(_ directory: SegmentDirectory) { self.directory = directory }
+
+    /// The segment that a name leads to now.
+    func segment(_ name: SegmentName) throws -> OpenSegment {
+        if let known = open.withLock({ $0[name] }) {
+            if try known.segment.isCurrent() { return known }
+            open.withLock { if $0[name] === known { $0[name] = nil } }
+        }
+        let fresh = try OpenSegment(directory.load(name))
+        open.withLock {
+            if $0.count >= Self.limit { for name in $0.keys.prefix(Self.limit / 8) { $0[name] = nil } }
+            $0[name] = fresh
+        }
+        return fresh
+    }
+
+    /// Lets go of a name that was taken away.
+    func forget(_ name: SegmentName) { open.withLock { $0[name] = nil } }
+}

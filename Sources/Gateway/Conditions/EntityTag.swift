@@ -1,0 +1,61 @@
+internal import Segments
+
+/// The `ETag` of a segment: which one it is, and how often it was written.
+struct EntityTag: Equatable {
+    var uuid: UUID
+    var sequence: UInt64
+
+    /// The field's value; a representation other than the default has its name at the end.
+    func text(_ suffix: String = "") -> String { "\"\(uuid)-\(sequence)\(suffix.isEmpty ? "" : "-" + suffix)\"" }
+}
+
+/// The value of `If-Match` or `If-None-Match`.
+struct TagCondition {
+    private var isAny = false
+    private var tags: [String] = []
+
+    /// Reads the lines of the field; nil if there are none.
+    init?(_ lines: [String], allowsWeak: Bool) throws(Problem) {
+        if lines.isEmpty { return nil }
+        for line in lines {
+            var rest = Substring(line).trimmed
+            if rest == "*" {
+                isAny = true
+                continue
+            }
+            while !rest.isEmpty {
+                let isWeak = rest.hasPrefix("W/")
+                if isWeak { rest = rest.dropFirst(2) }
+                guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
+                    throw Problem(.invalidHeader, "expected entity tags in quotes or *, got \(line)")
+                }
+                if allowsWeak || !isWeak { tags.append(String(rest[...end])) }
+                rest = rest[rest.index(after: end)...].trimmed
+                if rest.first == "," {
+                    rest = rest.dropFirst().trimmed
+                } else if !rest.isEmpty {
+                    throw Problem(.invalidHeader, "expected a comma between entity tags, got \(line)")
+                }
+            }
+        }
+    }
+
+    /// Whether one of the tags is exactly this one: for reading.
+    func matches(_ text: String) -> Bool { isAny || tags.contains(text) }
+
+    /// Whether one of the tags has this segment and sequence, whatever its representation: for writing.
+    func matches(_ tag: EntityTag) -> Bool {
+        let start = tag.text().dropLast()
+        return isAny
+            || tags.contains { $0.hasPrefix(start) && ["\"", "-"].contains($0.dropFirst(start.count).first) }
+    }
+}
+
+extension Substring {
+    /// Without the blanks at both ends.
+    var trimmed: Substring {
+        var text = self.drop { $0 == " " || $0 == "\t" }
+        while text.last == " " || text.last == "\t" { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,79 @@
+internal import MicroHTTP
+
+/// The representations of an array.
+enum Format: String, CaseIterable {
+    case json
+    case npy
+    case raw
+
+    /// What `Content-Type` says.
+    var mediaType: String {
+        switch self {
+        case .json: "application/json"
+        case .npy: "application/x-npy"
+        case .raw: "application/octet-stream"
+        }
+    }
+
+    /// What stands at the end of the entity tag.
+    var tagSuffix: String { self == .json ? "" : rawValue }
+
+    /// The media types that a PATCH takes, for `Accept-Patch`.
+    static let patchTypes = allCases.map(\.mediaType).joined(separator: ", ")
+
+    /// Chooses by `format=`, else by `Accept`, else JSON.
+    static func choose(parameter: String?, accept lines: [String]) throws(Problem) -> Format {
+        if let parameter {
+            guard let format = Format(rawValue: parameter) else { throw notAcceptable("format=\(parameter)") }
+            return format
+        }
+        if lines.isEmpty { return .json }
+        let ranges = lines.flatMap { $0.split(separator: ",") }.map { MediaRange($0) }
+        let rated = allCases.map { format in (format, quality: MediaRange.quality(of: format.mediaType, in: ranges)) }
+        guard let best = rated.max(by: { $0.quality < $1.quality }), best.quality > 0 else {
+            throw notAcceptable("Accept: \(lines.joined(separator: ", "))")
+        }
+        return rated.first { $0.quality == best.quality }?.0 ?? .json
+    }
+
+    /// The format of a body by its `Content-Type`.
+    static func body(_ contentType: String?) throws(Problem) -> Format {
+        let type = contentType.map { ($0.split(separator: ";").first ?? "").trimmed.lowercased() }
+        guard let format = allCases.first(where: { $0.mediaType == type }) else {
+            throw Problem(
+                .unsupportedMediaType,
+                "expected a Content-Type of \(patchTypes), got \(contentType ?? "none")",
+                headers: [("Accept-Patch", patchTypes)]
+            )
+        }
+        return format
+    }
+
+    private static func notAcceptable(_ asked: String) -> Problem {
+        let known = allCases.map { "\($0.rawValue) (\($0.mediaType))" }.joined(separator: ", ")
+        return Problem(.notAcceptable, "expected one of \(known), got \(asked)")
+    }
+}
+
+/// One entry of `Accept`: a media type, perhaps with stars, and how much it is liked.
+private struct MediaRange {
+    var type: String
+    var quality = 1.0
+
+    init(_ entry: Substring) {
+        var parts = entry.split(separator: ";").map(\.trimmed).makeIterator()
+        type = parts.next()?.lowercased() ?? ""
+        while let parameter = parts.next() {
+            if parameter.lowercased().hasPrefix("q=") { quality = Double(parameter.dropFirst(2)) ?? 0 }
+        }
+    }
+
+    /// The quality that the most specific entry gives a media type; 0 if none does.
+    static func quality(of type: String, in ranges: [MediaRange]) -> Double {
+        let family = type.split(separator: "/").first.map { "\($0)/*" }
+        for wanted in [type, family, "*/*"] {
+            if let match = ranges.first(where: { $0.type == wanted }) { return match.quality }
+        }
+        return 0
+    }
+}

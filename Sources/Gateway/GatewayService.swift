@@ -1,0 +1,141 @@
+internal import Glibc
+package import MicroHTTP
+package import Segments
+internal import Synchronization
+
+/// The gateway: turns requests into segments and segments into answers.
+package final class GatewayService: Service {
+    /// What an operator sets.
+    package struct Configuration: Sendable {
+        /// Permission bits of new segments.
+        package var mode: UInt32
+        /// The most bytes of a body.
+        package var maxBodyBytes: Int
+
+        /// Settings as given.
+        package init(mode: UInt32 = 0o600, maxBodyBytes: Int = 1 << 30) {
+            self.mode = mode
+            self.maxBodyBytes = maxBodyBytes
+        }
+    }
+
+    private let configuration: Configuration
+    private let catalog: Catalog
+    private let isReady = Atomic(true)
+
+    /// A gateway over the segments of a directory.
+    package init(directory: SegmentDirectory, configuration: Configuration = Configuration()) {
+        self.configuration = configuration
+        catalog = Catalog(directory)
+    }
+
+    /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
+    package func drain() { isReady.store(false, ordering: .relaxed) }
+
+    package func admit(_ exchange: Exchange) -> Admission {
+        do {
+            let pending = try PendingRequest(exchange)
+            exchange.state = pending
+            if let length = exchange.contentLength, length > UInt64(configuration.maxBodyBytes) {
+                throw tooLargeProblem
+            }
+            guard case .data(let name, _) = pending.route, exchange.method == .patch else {
+                return .collect(limit: configuration.maxBodyBytes)
+            }
+            let segment = try catalog.segment(name).segment
+            let format = try Format.body(exchange.header("Content-Type"))
+            pending.bodyFormat = format
+            guard format != .json, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
+                return .collect(limit: configuration.maxBodyBytes)
+            }
+            let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
+            pending.sink = sink
+            return .stream(sink)
+        } catch {
+            return .refuse(Problem(error).response)
+        }
+    }
+
+    package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
+        do {
+            return .now(try respond(to: exchange, RequestContext(exchange: exchange, mayBlock: mayBlock)))
+        } catch is Deferral {
+            return .later
+        } catch SegmentError.busy where !mayBlock {
+            return .later
+        } catch SegmentError.replaced where !mayBlock {
+            return .later
+        } catch {
+            return .now(Problem(error).response)
+        }
+    }
+
+    package func overloaded() -> Response {
+        Problem(.busy, "expected a free worker, all are busy and the queue is full").response
+    }
+
+    package func badRequest(_ reason: String) -> Response { Problem(.invalidHeader, reason).response }
+
+    package func tooLarge(limit: Int) -> Response { tooLargeProblem.response }
+
+    private var tooLargeProblem: Problem {
+        Problem(.tooLarge, "expected a body of at most \(configuration.maxBodyBytes) bytes, got more")
+    }
+
+    /// Bodies up to here are kept in memory: most of them fit into the journal of the control page.
+    private static let stagedFrom: UInt64 = 4_096
+
+    private func respond(to exchange: Exchange, _ context: RequestContext) throws -> Response {
+        guard let pending = exchange.state as? PendingRequest else {
+            preconditionFailure("a request that was admitted has its state")
+        }
+        try pending.sink?.check()
+        if exchange.bodyIsTooLarge { throw tooLargeProblem }
+        let segments = SegmentRoutes(catalog: catalog)
+        let query = pending.query
+        switch (pending.route, exchange.method) {
+        case (.liveness, _): return Self.status("ok", 200)
+        case (.readiness, _):
+            let isReady = isReady.load(ordering: .relaxed)
+            return Self.status(isReady ? "ok" : "draining", isReady ? 200 : 503)
+        case (.description, _): return OpenAPIDocument.response
+        case (.segments, .post):
+            return try SegmentCreation(catalog: catalog, defaultMode: configuration.mode).create(query, context)
+        case (.segments, _): return try segments.list(query, context)
+        case (.segment(let name), .delete): return try segments.unlink(name, query, context)
+        case (.segment(let name), _): return try segments.describe(name, query, context)
+        case (.data(let name, let member), .patch):
+            let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
+            let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
+            return try DataWriting(catalog: catalog).write(name, member: member, query, body, context)
+        case (.data(let name, let member), _):
+            return try DataReading(catalog: catalog).read(name, member: member, query, context)
+        }
+    }
+
+    private static func status(_ word: String, _ status: Int) -> Response {
+        let body = "{\"status\":\"\(word)\"}"
+        let bytes = UnsafeMutableRawBufferPointer(start: strdup(body), count: body.utf8.count)
+        return Response(
+            status: status, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            body: .allocated(bytes)
+        )
+    }
+}
+
+/// What is known of a request before its body has come.
+///
+/// `@unchecked Sendable` because a request is worked on by one thread at a time.
+private final class PendingRequest: @unchecked Sendable {
+    let route: Route
+    let query: Query
+    var bodyFormat: Format?
+    var sink: StagingSink?
+
+    /// Reads the target and checks the method.
+    init(_ exchange: Exchange) throws {
+        route = try Route(path: exchange.path)
+        try route.check(exchange.method, named: exchange.methodName)
+        query = try Query(exchange.query)
+    }
+}

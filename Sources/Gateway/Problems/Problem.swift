@@ -1,0 +1,97 @@
+internal import Documents
+internal import Layouts
+internal import MicroHTTP
+internal import Representations
+internal import Segments
+
+/// Why a request was refused; becomes an `application/problem+json` answer.
+struct Problem: Error {
+    let code: ProblemCode
+    /// What was expected and what came; never an address or a path outside the directory.
+    let detail: String
+    /// Header fields beside the media type.
+    var headers: [(StaticString, String)] = []
+
+    init(_ code: ProblemCode, _ detail: String, headers: [(StaticString, String)] = []) {
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+        if code == .busy { self.headers.append(("Retry-After", "1")) }
+    }
+
+    /// The answer.
+    var response: Response {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("type")
+        json.string("about:blank#\(code.rawValue)")
+        json.key("title")
+        json.string(code.title)
+        json.key("status")
+        json.integer(Int64(code.status))
+        json.key("detail")
+        json.string(detail)
+        json.key("code")
+        json.string(code.rawValue)
+        json.endObject()
+        return Response(
+            status: code.status,
+            headers: [("Content-Type", "application/problem+json")] + headers,
+            body: .allocated(json.finish().take())
+        )
+    }
+}
+
+extension Problem {
+    /// Turns whatever a room threw into the problem that the client sees: the one place where codes are chosen.
+    init(_ error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let error as SegmentError: self.init(error)
+        case let error as LayoutError: self.init(error)
+        case let error as RepresentationError: self.init(error)
+        case let error as JSONError: self.init(.invalidJSON, "\(error)")
+        default: self.init(.internalError, "an error that nobody expected: \(type(of: error))")
+        }
+    }
+
+    private init(_ error: SegmentError) {
+        let code: ProblemCode =
+            switch error {
+            case .invalidName: .invalidName
+            case .noSuchSegment: .noSuchSegment
+            case .replaced, .busy: .busy
+            case .alreadyExists: .alreadyExists
+            case .forbidden: .forbidden
+            case .corrupt: .corruptSegment
+            case .unsupportedFormat: .unsupportedFormat
+            case .outOfSpace: .outOfSpace
+            case .preconditionFailed: .preconditionFailed
+            case .system: .internalError
+            }
+        self.init(code, "\(error)")
+    }
+
+    private init(_ error: LayoutError) {
+        let code: ProblemCode =
+            switch error {
+            case .invalidLayout: .invalidLayout
+            case .invalidDType: .invalidDType
+            case .invalidSlice: .invalidSlice
+            case .indexOutOfBounds: .indexOutOfBounds
+            case .noSuchMember: .noSuchMember
+            case .corrupt: .corruptSegment
+            }
+        self.init(code, "\(error)")
+    }
+
+    private init(_ error: RepresentationError) {
+        switch error {
+        case .invalidJSON(let text): self.init(.invalidJSON, text)
+        case .invalidBody(let text): self.init(.invalidBody, text)
+        case .shapeMismatch(let text): self.init(.shapeMismatch, text)
+        case .valueOutOfRange(let text): self.init(.valueOutOfRange, text)
+        case .outOfMemory(let text): self.init(.busy, text)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+/// The stable names of what can go wrong, as clients see them.
+enum ProblemCode: String, CaseIterable {
+    case invalidJSON = "invalid-json"
+    case invalidBody = "invalid-body"
+    case invalidName = "invalid-name"
+    case invalidLayout = "invalid-layout"
+    case invalidDType = "invalid-dtype"
+    case invalidSlice = "invalid-slice"
+    case invalidQuery = "invalid-query"
+    case invalidHeader = "invalid-header"
+    case forbidden
+    case noSuchSegment = "no-such-segment"
+    case noSuchMember = "no-such-member"
+    case noSuchRoute = "no-such-route"
+    case methodNotAllowed = "method-not-allowed"
+    case notAcceptable = "not-acceptable"
+    case alreadyExists = "already-exists"
+    case preconditionFailed = "precondition-failed"
+    case tooLarge = "too-large"
+    case unsupportedMediaType = "unsupported-media-type"
+    case indexOutOfBounds = "index-out-of-bounds"
+    case shapeMismatch = "shape-mismatch"
+    case valueOutOfRange = "value-out-of-range"
+    case corruptSegment = "corrupt-segment"
+    case unsupportedFormat = "unsupported-format"
+    case internalError = "internal-error"
+    case busy
+    case outOfSpace = "out-of-space"
+
+    /// The status that goes with it.
+    var status: Int {
+        switch self {
+        case .invalidJSON, .invalidBody, .invalidName, .invalidLayout, .invalidDType, .invalidSlice, .invalidQuery,
+            .invalidHeader:
+            400
+        case .forbidden: 403
+        case .noSuchSegment, .noSuchMember, .noSuchRoute: 404
+        case .methodNotAllowed: 405
+        case .notAcceptable: 406
+        case .alreadyExists: 409
+        case .preconditionFailed: 412
+        case .tooLarge: 413
+        case .unsupportedMediaType: 415
+        case .indexOutOfBounds, .shapeMismatch, .valueOutOfRange: 422
+        case .corruptSegment, .unsupportedFormat, .internalError: 500
+        case .busy: 503
+        case .outOfSpace: 507
+        }
+    }
+
+    /// A short phrase for people; the same for every problem of the code.
+    var title: String {
+        switch self {
+        case .invalidJSON: "The body is not valid JSON"
+        case .invalidBody: "The body is not what its media type says"
+        case .invalidName: "Not a name for a segment"
+        case .invalidLayout: "Not a layout"
+        case .invalidDType: "Not a dtype"
+        case .invalidSlice: "Not a slice"
+        case .invalidQuery: "Not a query of this resource"
+        case .invalidHeader: "The request is malformed"
+        case .forbidden: "Forbidden"
+        case .noSuchSegment: "No such segment"
+        case .noSuchMember: "No such member"
+        case .noSuchRoute: "No such resource"
+        case .methodNotAllowed: "The resource does not have this method"
+        case .notAcceptable: "No acceptable representation"
+        case .alreadyExists: "The name is taken"
+        case .preconditionFailed: "The segment has changed"
+        case .tooLarge: "The body is too large"
+        case .unsupportedMediaType: "Not a media type of this resource"
+        case .indexOutOfBounds: "Index out of bounds"
+        case .shapeMismatch: "The shapes do not fit"
+        case .valueOutOfRange: "The dtype cannot hold the value"
+        case .corruptSegment: "The segment is corrupt"
+        case .unsupportedFormat: "The segment has an unknown format"
+        case .internalError: "The gateway failed"
+        case .busy: "Somebody else is using the segment"
+        case .outOfSpace: "Shared memory is full"
+        }
+    }
+}

@@ -1,0 +1,68 @@
+internal import MicroHTTP
+internal import Segments
+
+/// The resources of the gateway.
+enum Route {
+    case segments
+    case segment(SegmentName)
+    case data(SegmentName, member: String?)
+    case liveness
+    case readiness
+    case description
+
+    /// Reads the path of a request target; what is no resource is `no-such-route`.
+    init(path: UnsafeRawBufferPointer) throws {
+        let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
+        guard path.first == UInt8(ascii: "/"), let first = parts.first else { throw Self.unknown(path) }
+        if first.elementsEqual("segments".utf8) {
+            self = try Self.segmentRoute(parts.dropFirst(), path)
+        } else if parts.count > 1 {
+            throw Self.unknown(path)
+        } else if first.elementsEqual("healthz".utf8) {
+            self = .liveness
+        } else if first.elementsEqual("readyz".utf8) {
+            self = .readiness
+        } else if first.elementsEqual("openapi.yaml".utf8) {
+            self = .description
+        } else {
+            throw Self.unknown(path)
+        }
+    }
+
+    private static func segmentRoute(
+        _ parts: ArraySlice<Slice<UnsafeRawBufferPointer>>, _ path: UnsafeRawBufferPointer
+    ) throws -> Route {
+        guard let encoded = parts.first else { return .segments }
+        guard let bytes = PercentEncoding.decode(encoded, plusIsSpace: false) else {
+            throw Problem(.invalidName, "expected a percent-encoded name, got \(String(decoding: encoded, as: UTF8.self))")
+        }
+        let name = try bytes.withUnsafeBytes { try SegmentName(utf8: $0) }
+        let rest = parts.dropFirst()
+        guard let resource = rest.first else { return .segment(name) }
+        guard resource.elementsEqual("data".utf8) else { throw unknown(path) }
+        let members = rest.dropFirst()
+        if members.isEmpty { return .data(name, member: nil) }
+        return .data(name, member: members.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
+    }
+
+    private static func unknown(_ path: UnsafeRawBufferPointer) -> Problem {
+        Problem(.noSuchRoute, "there is nothing at \(String(decoding: path.prefix(200), as: UTF8.self))")
+    }
+
+    /// The methods of the resource.
+    var methods: [Method] {
+        switch self {
+        case .segments: [.get, .head, .post]
+        case .segment: [.get, .head, .delete]
+        case .data: [.get, .head, .patch]
+        case .liveness, .readiness, .description: [.get, .head]
+        }
+    }
+
+    /// Refuses a method that the resource does not have.
+    func check(_ method: Method, named name: String) throws(Problem) {
+        if methods.contains(method) { return }
+        let allowed = methods.map { $0.rawValue }.joined(separator: ", ")
+        throw Problem(.methodNotAllowed, "expected \(allowed), got \(name)", headers: [("Allow", allowed)])
+    }
+}

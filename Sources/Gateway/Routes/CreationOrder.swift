@@ -1,0 +1,145 @@
+internal import Documents
+internal import Glibc
+internal import Layouts
+internal import Representations
+internal import Segments
+
+/// The body of `POST /segments`, read but not yet carried out.
+struct CreationOrder {
+    let name: SegmentName
+    let layout: any Layout
+    private(set) var attrs = "{}"
+    private(set) var mode: UInt32?
+    private(set) var lifetimeSeconds: Double?
+    private(set) var replaces = false
+    private(set) var isReadOnly = false
+    /// Where the value of `fill` begins.
+    private var fill: JSONReader?
+    /// Where the value of `data` begins.
+    private var data: JSONReader?
+
+    /// How deep attributes may nest, so that the header that holds them can be read again.
+    private static let maximumAttributeDepth = SegmentHeader.maximumDepth - 1
+
+    /// Reads the members of the object; one that nobody knows is refused.
+    init(reading body: UnsafeRawBufferPointer) throws {
+        var reader = JSONReader(body)
+        var nameValue: JSONValue?
+        var layoutValue: JSONValue?
+        guard try reader.peek() == .object else { throw Problem(.invalidJSON, "expected a JSON object") }
+        try reader.beginObject()
+        while let key = try reader.nextKey() {
+            switch key {
+            case "name": nameValue = try reader.value()
+            case "layout": layoutValue = try Self.plain(reader.value(), "layout")
+            case "fill":
+                fill = reader
+                _ = try reader.skip()
+            case "data":
+                data = reader
+                _ = try reader.skip()
+            case "attrs": attrs = try Self.attributes(&reader, body)
+            case "mode": mode = try Self.mode(reader.value())
+            case "ttl": lifetimeSeconds = try Self.lifetime(reader.value())
+            case "replace": replaces = try Self.flag(reader.value(), key)
+            case "readonly": isReadOnly = try Self.flag(reader.value(), key)
+            case "pinned":
+                if try Self.flag(reader.value(), key) {
+                    throw Problem(.invalidLayout, "expected pinned to be false: this version cannot pin segments")
+                }
+            default: throw Problem(.invalidLayout, "expected the members of a new segment, got \"\(key)\"")
+            }
+        }
+        try reader.finish()
+        guard case .string(let text) = nameValue else {
+            throw Problem(.invalidName, "expected the member \"name\" as a string")
+        }
+        name = try SegmentName(text)
+        guard let layoutValue else { throw Problem(.invalidLayout, "expected the member \"layout\"") }
+        layout = try Layouts.layout(from: layoutValue)
+        if fill != nil, data != nil { throw Problem(.invalidLayout, "expected fill or data, got both") }
+    }
+
+    /// The first contents, converted to the dtype and checked.
+    func contents(of header: SegmentHeader) throws -> Contents {
+        guard let values = header.arrays.first else { return .zero }
+        if var fill {
+            let element = try ArrayJSON.read(&fill, dtype: values.dtype)
+            guard element.shape.isEmpty else {
+                throw Problem(.shapeMismatch, "expected one value for fill, got the shape \(tuple(element.shape))")
+            }
+            return .element(Array(element.bytes))
+        }
+        guard var data else { return .zero }
+        let form = JSONValueForm(isBytes: layout.kind == BytesLayout.kind, dtype: values.dtype)
+        let array = try form.read(&data)
+        guard array.shape == values.shape else {
+            throw Problem(.shapeMismatch, "expected data of shape \(tuple(values.shape)), got \(tuple(array.shape))")
+        }
+        let bytes = array.take()
+        return .array(ByteSource(UnsafeRawBufferPointer(bytes)) { free(bytes.baseAddress) })
+    }
+
+    /// A value without numbers that nobody can hold.
+    private static func plain(_ value: JSONValue, _ what: String) throws(Problem) -> JSONValue {
+        if value.hasOverflow { throw Problem(.invalidJSON, "the \(what) has a number that no double can hold") }
+        return value
+    }
+
+    /// The text of the attributes as it came, so that no digit is lost.
+    private static func attributes(_ reader: inout JSONReader, _ body: UnsafeRawBufferPointer) throws -> String {
+        guard try reader.peek() == .object else { throw Problem(.invalidLayout, "expected attrs as a JSON object") }
+        let range = try reader.skip()
+        let text = UnsafeRawBufferPointer(rebasing: body[range])
+        var shallow = JSONReader(text, maximumDepth: maximumAttributeDepth)
+        _ = try plain(shallow.value(), "attrs")
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func flag(_ value: JSONValue, _ name: String) throws(Problem) -> Bool {
+        guard case .bool(let flag) = value else { throw Problem(.invalidLayout, "expected true or false for \(name)") }
+        return flag
+    }
+
+    /// Permission bits as octal text; nobody is kept from reading his own segment.
+    private static func mode(_ value: JSONValue) throws(Problem) -> UInt32 {
+        guard case .string(let text) = value, let mode = permissionBits(text) else {
+            throw Problem(.invalidLayout, "expected mode as octal text from \"0000\" to \"0777\"")
+        }
+        return mode
+    }
+
+    private static func lifetime(_ value: JSONValue) throws(Problem) -> Double? {
+        let seconds: Double
+        switch value {
+        case .null: return nil
+        case .number(.integer(let value)): seconds = Double(value)
+        case .number(.double(let value)): seconds = value
+        default: throw Problem(.invalidLayout, "expected ttl as a number of seconds")
+        }
+        guard seconds > 0, seconds <= 3e9 else {
+            throw Problem(.invalidLayout, "expected a ttl of more than 0 and at most 3000000000 seconds, got \(seconds)")
+        }
+        return seconds
+    }
+}
+
+/// Reads permission bits from three or four octal digits; nil for anything else.
+package func permissionBits(_ text: String) -> UInt32? {
+    guard (3...4).contains(text.utf8.count), text.utf8.allSatisfy({ (48...55).contains($0) }),
+        let mode = UInt32(text, radix: 8), mode <= 0o777
+    else { return nil }
+    return mode
+}
+
+extension JSONValue {
+    /// Whether it has a number in it that no double can hold.
+    var hasOverflow: Bool {
+        switch self {
+        case .number(.overflow): true
+        case .array(let items): items.contains(where: \.hasOverflow)
+        case .object(let object): object.members.contains { $0.value.hasOverflow }
+        default: false
+        }
+    }
+}

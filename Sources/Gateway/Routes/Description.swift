@@ -1,0 +1,99 @@
+internal import Documents
+internal import Layouts
+internal import Segments
+
+/// What a GET of a segment answers.
+struct Description {
+    let open: OpenSegment
+    let vitals: Vitals
+    let status: FileStatus
+
+    /// Reads the state of now; never waits for a writer.
+    init(_ open: OpenSegment) throws {
+        self.open = open
+        vitals = try open.segment.vitals()
+        status = try open.segment.currentStatus() ?? open.segment.status
+    }
+
+    /// The tag that goes with it.
+    var tag: EntityTag { open.tag(vitals.sequence) }
+
+    /// Writes the description as an object.
+    func write(to json: inout JSONWriter) {
+        let segment = open.segment
+        let header = open.header
+        json.beginObject()
+        json.key("name")
+        json.string(segment.name.description)
+        json.key("uuid")
+        json.string(segment.uuid.description)
+        json.key("kind")
+        json.string(header.layout.kind)
+        json.key("nbytes")
+        json.integer(Int64(header.arrays.reduce(0) { $0 + $1.byteCount }))
+        json.key("size")
+        json.integer(Int64(segment.totalBytes))
+        json.key("sequence")
+        json.unsigned(tag.sequence)
+        json.key("created")
+        json.instant(segment.createdNs)
+        json.key("modified")
+        json.instant(vitals.modifiedNs)
+        json.key("expires")
+        if vitals.expiresNs == 0 { json.null() } else { json.instant(vitals.expiresNs) }
+        json.key("mode")
+        json.string(octal(status.mode))
+        json.key("uid")
+        json.integer(Int64(status.uid))
+        json.key("gid")
+        json.integer(Int64(status.gid))
+        json.key("pinned")
+        json.bool(false)
+        json.key("layout")
+        header.layout.write(to: &json)
+        json.key("attrs")
+        json.raw(header.attrs)
+        writeWriter(to: &json)
+        json.key("mmap")
+        json.beginObject()
+        json.key("path")
+        json.string("\(segment.directoryPath)/\(segment.name)")
+        json.key("dev")
+        json.unsigned(status.device)
+        json.key("ino")
+        json.unsigned(status.inode)
+        json.key("buffers")
+        header.arrays.write(to: &json)
+        json.endObject()
+        json.endObject()
+    }
+
+    private func writeWriter(to json: inout JSONWriter) {
+        json.key("writer")
+        json.beginObject()
+        json.key("state")
+        json.string(vitals.sequence & 1 == 0 ? "idle" : "writing")
+        json.key("pid")
+        json.unsigned(vitals.writerPid)
+        json.key("interrupted_writes")
+        json.unsigned(vitals.interruptedWrites)
+        json.key("damaged")
+        json.bool(vitals.isDamaged)
+        json.endObject()
+    }
+
+    /// Permission bits as four octal digits.
+    private func octal(_ mode: UInt32) -> String {
+        let digits = String(mode, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+}
+
+extension JSONWriter {
+    /// Unix time in nanoseconds as an ISO 8601 instant of UTC.
+    mutating func instant(_ unixNs: Int64) {
+        var text = ByteBuffer()
+        DateTime.append(unixNs, unit: TimeUnit(.nanosecond), to: &text)
+        string(text.text + "Z")
+    }
+}

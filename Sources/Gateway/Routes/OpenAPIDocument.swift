@@ -1,0 +1,17 @@
+internal import MicroHTTP
+
+/// `openapi.yaml`, compiled in.
+enum OpenAPIDocument {
+    /// The bytes, which stay for as long as the process.
+    private static let bytes: UnsafeRawBufferPointer = {
+        let source = PackageResources.openapi_yaml
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 1)
+        copy.copyBytes(from: source)
+        return UnsafeRawBufferPointer(copy)
+    }()
+
+    /// The answer to `GET /openapi.yaml`.
+    static var response: Response {
+        Response(status: 200, headers: [("Content-Type", "application/yaml")], body: .fixed(bytes))
+    }
+}

@@ -1,0 +1,136 @@
+internal import Documents
+internal import Layouts
+internal import MicroHTTP
+internal import Segments
+
+/// Describing, listing and unlinking segments.
+struct SegmentRoutes {
+    let catalog: Catalog
+
+    /// `GET /segments/{name}`.
+    func describe(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        try query.finish()
+        let description = try Description(catalog.segment(name))
+        let tag = description.tag.text()
+        if try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.matches(tag) == true {
+            return Response(status: 304, headers: [("ETag", tag), ("Cache-Control", "no-cache")])
+        }
+        var json = JSONWriter(capacity: 1_024)
+        description.write(to: &json)
+        return .json(json.finish(), headers: [("ETag", tag), ("Cache-Control", "no-cache")])
+    }
+
+    /// `GET /segments`: a page of descriptions in the order of the names.
+    func list(_ query: Query, _ context: RequestContext) throws -> Response {
+        var query = query
+        let prefix = query.take("prefix") ?? ""
+        let after = query.take("after") ?? ""
+        let limit = try query.take("limit", in: 1...100_000, default: 1_000)
+        try query.finish()
+        if !context.mayBlock { throw Deferral() }
+        let names = try catalog.directory.names().filter { name in
+            name.description.hasPrefix(prefix) && name.description > after
+        }
+        var json = JSONWriter(capacity: 4_096)
+        json.beginObject()
+        json.key("segments")
+        json.beginArray()
+        var count = 0
+        var last: SegmentName?
+        var next: SegmentName?
+        for name in names {
+            if count == limit {
+                // Only now is it known that the page is not the last one.
+                if isListed(name) {
+                    next = last
+                    break
+                }
+                continue
+            }
+            if try write(name, to: &json) {
+                count += 1
+                last = name
+            }
+        }
+        json.endArray()
+        json.key("next")
+        if let next { json.string(next.description) } else { json.null() }
+        let capacity = try catalog.directory.capacity()
+        json.key("capacity")
+        json.beginObject()
+        json.key("total_bytes")
+        json.integer(Int64(capacity.totalBytes))
+        json.key("free_bytes")
+        json.integer(Int64(capacity.freeBytes))
+        json.endObject()
+        json.endObject()
+        return .json(json.finish(), headers: [("Cache-Control", "no-cache")])
+    }
+
+    /// `DELETE /segments/{name}`.
+    func unlink(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        try query.finish()
+        let condition = try TagCondition(context.exchange.headers("If-Match"), allowsWeak: false)
+        try catalog.directory.unlink(name, until: context.deadline) { segment throws(SegmentError) in
+            guard let condition else { return }
+            guard let segment else {
+                throw .preconditionFailed("expected a tag that matches, the segment \(name) is corrupt and has none")
+            }
+            try condition.check(EntityTag(uuid: segment.uuid, sequence: segment.sequence()))
+        }
+        catalog.forget(name)
+        return Response(status: 204)
+    }
+
+    /// Writes what a list says of a name; false for what is no segment, or none of this user.
+    private func write(_ name: SegmentName, to json: inout JSONWriter) throws -> Bool {
+        do {
+            try Description(catalog.segment(name)).write(to: &json)
+            return true
+        } catch {
+            guard Self.isBroken(error) else { return false }
+            json.beginObject()
+            json.key("name")
+            json.string(name.description)
+            json.key("corrupt")
+            json.bool(true)
+            json.endObject()
+            return true
+        }
+    }
+
+    private func isListed(_ name: SegmentName) -> Bool {
+        do {
+            _ = try catalog.segment(name)
+            return true
+        } catch {
+            return Self.isBroken(error)
+        }
+    }
+
+    /// Whether the file has the magic and still cannot be read.
+    private static func isBroken(_ error: any Error) -> Bool {
+        switch error {
+        case SegmentError.corrupt, SegmentError.unsupportedFormat, LayoutError.corrupt: true
+        default: false
+        }
+    }
+}
+
+extension TagCondition {
+    /// Refuses a write to a segment that is not the one expected.
+    func check(_ tag: EntityTag) throws(SegmentError) {
+        if !matches(tag) {
+            throw .preconditionFailed("expected a segment that If-Match names, it is \(tag.text()) now")
+        }
+    }
+}
+
+extension Response {
+    /// A JSON answer.
+    static func json(_ body: consuming ByteBuffer, status: Int = 200, headers: [(StaticString, String)]) -> Response {
+        Response(
+            status: status, headers: [("Content-Type", "application/json")] + headers, body: .allocated(body.take())
+        )
+    }
+}

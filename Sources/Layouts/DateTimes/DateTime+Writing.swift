@@ -1,0 +1,95 @@
+package import Documents
+
+/// Instants as ISO 8601 text.
+package enum DateTime {
+    /// The count that means "not a time".
+    package static let nat = Int64.min
+
+    /// Appends `2024-01-01T00:00:00.5`: always with a time, the fraction without trailing zeros, no zone.
+    ///
+    /// `count` is not NaT.
+    package static func append(_ count: Int64, unit: TimeUnit, to text: inout ByteBuffer) {
+        if unit.multiple == 1, abs(count >> 1) < 1 << 58 {
+            write(Int(count), unit, to: &text)
+        } else {
+            write(Int128(count) * Int128(unit.multiple), unit, to: &text)
+        }
+    }
+
+    /// Splits a count of base units into date, seconds of the day and fraction, and writes them.
+    private static func write<Number: FixedWidthInteger & SignedInteger>(
+        _ total: Number, _ unit: TimeUnit, to text: inout ByteBuffer
+    ) {
+        switch unit.base {
+        case .year: writeDate(year: 1970 + total, month: 1, day: 1, to: &text)
+        case .month:
+            let years = floorDivide(total, 12)
+            writeDate(year: 1970 + years, month: Int(total - years * 12) + 1, day: 1, to: &text)
+        case .week: writeDays(total * 7, to: &text)
+        case .day: writeDays(total, to: &text)
+        case .hour, .minute:
+            let perDay: Number = unit.base == .hour ? 24 : 1_440
+            let days = floorDivide(total, perDay)
+            writeDays(days, secondOfDay: Int(total - days * perDay) * (unit.base == .hour ? 3_600 : 60), to: &text)
+            return
+        default:
+            let digits = unit.fractionDigits ?? 0
+            let perSecond = Number(powerOfTen(digits))
+            let seconds = floorDivide(total, perSecond)
+            let days = floorDivide(seconds, 86_400)
+            writeDays(days, secondOfDay: Int(seconds - days * 86_400), to: &text)
+            writeFraction(Int(total - seconds * perSecond), digits: digits, to: &text)
+            return
+        }
+        if unit.base == .year || unit.base == .month { text.append("T00:00:00") }
+    }
+
+    private static func writeDays<Number: FixedWidthInteger & SignedInteger>(
+        _ days: Number, secondOfDay: Int = 0, to text: inout ByteBuffer
+    ) {
+        let (year, month, day) = Calendar.civil(days: days)
+        writeDate(year: year, month: month, day: day, to: &text)
+        text.append(UInt8(ascii: "T"))
+        writeTwo(secondOfDay / 3_600, to: &text)
+        text.append(UInt8(ascii: ":"))
+        writeTwo(secondOfDay / 60 % 60, to: &text)
+        text.append(UInt8(ascii: ":"))
+        writeTwo(secondOfDay % 60, to: &text)
+    }
+
+    private static func writeDate(
+        year: some FixedWidthInteger & SignedInteger, month: Int, day: Int, to text: inout ByteBuffer
+    ) {
+        if (0...9_999).contains(year) {
+            writeTwo(Int(year) / 100, to: &text)
+            writeTwo(Int(year) % 100, to: &text)
+        } else {
+            let digits = "\(year.magnitude)"
+            if year < 0 { text.append(UInt8(ascii: "-")) }
+            for _ in 0..<max(0, (year < 0 ? 3 : 4) - digits.utf8.count) { text.append(UInt8(ascii: "0")) }
+            text.append(digits)
+        }
+        text.append(UInt8(ascii: "-"))
+        writeTwo(month, to: &text)
+        text.append(UInt8(ascii: "-"))
+        writeTwo(day, to: &text)
+    }
+
+    private static func writeTwo(_ value: Int, to text: inout ByteBuffer) {
+        text.append(UInt8(ascii: "0") + UInt8(value / 10))
+        text.append(UInt8(ascii: "0") + UInt8(value % 10))
+    }
+
+    /// A point and `digits` digits without the zeros at their end; nothing for zero.
+    static func writeFraction(_ value: Int, digits: Int, to text: inout ByteBuffer) {
+        if value == 0 { return }
+        text.append(UInt8(ascii: "."))
+        var rest = value
+        var step = powerOfTen(digits - 1)
+        while rest > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(rest / step))
+            rest %= step
+            step /= 10
+        }
+    }
+}

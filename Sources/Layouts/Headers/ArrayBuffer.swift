@@ -1,0 +1,23 @@
+/// An array that lives in a segment: what its elements are and where they begin.
+public struct ArrayBuffer: Sendable {
+    /// Its name inside the layout, such as `values` or `coords/time`.
+    public let path: String
+    /// What the layout says of its elements.
+    public let dtype: DType
+    /// Its extents.
+    public let shape: [Int]
+    /// Bytes from the start of the segment.
+    public let byteOffset: Int
+
+    /// Bytes of all elements.
+    public var byteCount: Int { shape.reduce(dtype.byteCount, *) }
+    /// Bytes from one element to the next along each axis; C order, contiguous.
+    public var byteStrides: [Int] { contiguousStrides(shape, itemByteCount: dtype.byteCount) }
+}
+
+/// An array that a layout asks for.
+package struct ArraySpecification: Sendable {
+    package let path: String
+    package let dtype: DType
+    package let shape: [Int]
+}

@@ -1,0 +1,28 @@
+/// What can be wrong with a layout, a selection, or the bytes that claim to have a layout.
+///
+/// Each text says what was expected and what came.
+public enum LayoutError: Error, Equatable, Sendable {
+    /// The layout JSON is not one.
+    case invalidLayout(String)
+    /// No such element type, or one that a segment cannot hold.
+    case invalidDType(String)
+    /// The text of a slice breaks its grammar or has more indices than the array has axes.
+    case invalidSlice(String)
+    /// An index beyond the end of its axis.
+    case indexOutOfBounds(String)
+    /// The layout has no such member.
+    case noSuchMember(String)
+    /// A header that contradicts itself or the file.
+    case corrupt(String)
+}
+
+extension LayoutError: CustomStringConvertible {
+    /// One sentence for people.
+    public var description: String {
+        switch self {
+        case .invalidLayout(let text), .invalidDType(let text), .invalidSlice(let text), .indexOutOfBounds(let text),
+            .noSuchMember(let text), .corrupt(let text):
+            text
+        }
+    }
+}

@@ -1,0 +1,155 @@
+internal import Documents
+internal import Glibc
+package import Layouts
+
+extension PackedArray {
+    /// The same values as another dtype, by the rule that JSON numbers follow: floats round, integers have to fit,
+    /// a value that the dtype cannot hold is ``RepresentationError/valueOutOfRange(_:)``.
+    package consuming func converted(to target: DType) throws(RepresentationError) -> PackedArray {
+        if dtype == target { return self }
+        let result = try PackedArray(dtype: target, shape: shape)
+        try Cast.convert(base, dtype, into: result.base, target, count: count)
+        return result
+    }
+}
+
+/// Values of one dtype as another.
+enum Cast {
+    /// Converts elements that stand one behind the other.
+    static func convert(
+        _ source: UnsafeRawPointer, _ from: DType, into target: UnsafeMutableRawPointer, _ to: DType, count: Int
+    ) throws(RepresentationError) {
+        if from == to {
+            memcpy(target, source, count * to.byteCount)
+            return
+        }
+        if case .structured(let sourceFields) = from.element, case .structured(let targetFields) = to.element {
+            return try convertFields(source, from, sourceFields, into: target, to, targetFields, count: count)
+        }
+        for index in 0..<count {
+            let store = ElementStore(dtype: to, place: target + index * to.byteCount)
+            let place = source + index * from.byteCount
+            if try !convert(place, from, into: store) {
+                throw .valueOutOfRange(
+                    "expected values that \(to) can hold, element \(index) of dtype \(from) is none"
+                )
+            }
+        }
+    }
+
+    private static func convert(
+        _ place: UnsafeRawPointer, _ from: DType, into store: ElementStore
+    ) throws(RepresentationError) -> Bool {
+        let big = from.isBigEndian
+        switch from.element {
+        case .bool: return store.flag(place.load(as: UInt8.self) != 0)
+        case .int8: return number(store, place.load(as: Int8.self))
+        case .int16: return number(store, Int16(bitPattern: integer(place, big)))
+        case .int32: return number(store, Int32(bitPattern: integer(place, big)))
+        case .int64: return number(store, Int64(bitPattern: integer(place, big)))
+        case .uint8: return number(store, place.load(as: UInt8.self))
+        case .uint16 where store.dtype.element == .bfloat16: return store.bits(integer(place, big) as UInt16)
+        case .uint16: return number(store, integer(place, big) as UInt16)
+        case .uint32: return number(store, integer(place, big) as UInt32)
+        case .uint64: return number(store, integer(place, big) as UInt64)
+        case .float16: return store.double(Double(Float16(bitPattern: integer(place, big))))
+        case .bfloat16: return store.double(Double(BFloat16.value(integer(place, big))))
+        case .float32: return store.double(Double(Float(bitPattern: integer(place, big))))
+        case .float64: return store.double(Double(bitPattern: integer(place, big)))
+        case .complex64:
+            return store.complex(
+                Double(Float(bitPattern: integer(place, big))), Double(Float(bitPattern: integer(place + 4, big)))
+            )
+        case .complex128:
+            return store.complex(
+                Double(bitPattern: integer(place, big)), Double(bitPattern: integer(place + 8, big))
+            )
+        case .bytes, .text, .datetime, .timedelta: return text(place, from, into: store)
+        case .structured: return false
+        }
+    }
+
+    /// A number is no instant and no text here; JSON's integers may be counts, an array's dtype says what it means.
+    private static func number(_ store: ElementStore, _ value: some FixedWidthInteger) -> Bool {
+        switch store.dtype.element {
+        case .datetime: false
+        default: store.integer(value)
+        }
+    }
+
+    /// Texts and times go through their text, which is exact.
+    private static func text(_ place: UnsafeRawPointer, _ from: DType, into store: ElementStore) -> Bool {
+        let big = from.isBigEndian
+        switch (from.element, store.dtype.element) {
+        case (.datetime, .datetime):
+            let count = Int64(bitPattern: integer(place, big))
+            if count == DateTime.nat { return store.null() }
+            guard case .datetime(let unit) = from.element else { return false }
+            var text = ByteBuffer()
+            DateTime.append(count, unit: unit, to: &text)
+            return store.text(text.text)
+        case (.timedelta(let unit), .timedelta(let target)):
+            let count = Int64(bitPattern: integer(place, big))
+            if count == DateTime.nat { return store.null() }
+            return Duration.convert(count, from: unit, to: target).map(store.integer) ?? false
+        case (.bytes(let count), .bytes):
+            let padded = UnsafeRawBufferPointer(start: place, count: count)
+            let end = (padded.lastIndex { $0 != 0 } ?? -1) + 1
+            return store.bytes(UnsafeRawBufferPointer(rebasing: padded[..<end]))
+        case (.bytes(let count), .text):
+            let padded = UnsafeRawBufferPointer(start: place, count: count)
+            let end = (padded.lastIndex { $0 != 0 } ?? -1) + 1
+            return String(validating: padded[..<end], as: UTF8.self).map(store.text) ?? false
+        case (.text(let count), .bytes), (.text(let count), .text):
+            var points = (0..<count).map { integer(place + 4 * $0, big) as UInt32 }
+            while points.last == 0 { points.removeLast() }
+            var scalars = String.UnicodeScalarView()
+            for point in points {
+                guard let scalar = Unicode.Scalar(point) else { return false }
+                scalars.append(scalar)
+            }
+            return store.text(String(scalars))
+        default: return false
+        }
+    }
+
+    private static func convertFields(
+        _ source: UnsafeRawPointer, _ from: DType, _ sourceFields: [DType.Field],
+        into target: UnsafeMutableRawPointer, _ to: DType, _ targetFields: [DType.Field], count: Int
+    ) throws(RepresentationError) {
+        guard sourceFields.map(\.name) == targetFields.map(\.name), sourceFields.map(\.shape) == targetFields.map(\.shape)
+        else { throw .shapeMismatch("expected the fields of \(to), got those of \(from)") }
+        for index in 0..<count {
+            for (one, other) in zip(sourceFields, targetFields) {
+                try convert(
+                    source + index * from.byteCount + one.byteOffset, one.dtype,
+                    into: target + index * to.byteCount + other.byteOffset, other.dtype,
+                    count: other.shape.reduce(1, *)
+                )
+            }
+        }
+    }
+}
+
+extension ElementStore {
+    /// Stores a complex number; a real place takes it only without an imaginary part.
+    func complex(_ real: Double, _ imaginary: Double) -> Bool {
+        switch dtype.element {
+        case .complex64:
+            let part = DType(.float32, bigEndian: dtype.isBigEndian)
+            return ElementStore(dtype: part, place: place).double(real)
+                && ElementStore(dtype: part, place: place + 4).double(imaginary)
+        case .complex128:
+            let part = DType(.float64, bigEndian: dtype.isBigEndian)
+            return ElementStore(dtype: part, place: place).double(real)
+                && ElementStore(dtype: part, place: place + 8).double(imaginary)
+        default: return imaginary == 0 && double(real)
+        }
+    }
+
+    /// Stores the sixteen bits of a bfloat16, which npy has no name for.
+    func bits(_ bits: UInt16) -> Bool {
+        place.storeBytes(of: bits, as: UInt16.self)
+        return true
+    }
+}

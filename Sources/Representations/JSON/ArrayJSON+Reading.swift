@@ -1,0 +1,115 @@
+package import Documents
+package import Layouts
+
+extension ArrayJSON {
+    /// Reads the next value of a document as an array of a dtype: nested lists of elements, or one element.
+    ///
+    /// The shape is that of the lists; every list of one level has to have the same length.
+    package static func read(
+        _ reader: inout JSONReader, dtype: DType, options: JSONOptions = JSONOptions()
+    ) throws(RepresentationError) -> PackedArray {
+        var scout = reader
+        let shape = try shape(&scout, elementDepth: elementDepth(dtype))
+        let array = try PackedArray(dtype: dtype, shape: shape)
+        let element = ElementReader(dtype)
+        var next = array.base
+        try list(&reader, shape[...]) { reader throws(RepresentationError) in
+            try element.read(&reader, into: next)
+            next += dtype.byteCount
+        }
+        return array
+    }
+
+    /// How deep lists go inside one element: `[re, im]`, `[field, …]`.
+    private static func elementDepth(_ dtype: DType) -> Int {
+        switch dtype.element {
+        case .complex64, .complex128: 1
+        case .structured(let fields): 1 + fields[0].shape.count + elementDepth(fields[0].dtype)
+        default: 0
+        }
+    }
+
+    /// The lengths of the lists along the first elements, without those that belong to an element.
+    ///
+    /// An empty list ends the walk: an element has no empty list in it.
+    private static func shape(
+        _ reader: inout JSONReader, elementDepth: Int
+    ) throws(RepresentationError) -> [Int] {
+        var shape: [Int] = []
+        var inner = reader
+        do throws(JSONError) {
+            while try inner.peek() == .array {
+                var counter = inner
+                shape.append(try length(&counter))
+                if shape.last == 0 { return shape }
+                try inner.beginArray()
+                _ = try inner.nextElement()
+            }
+        } catch {
+            throw .invalidJSON("\(error)")
+        }
+        guard shape.count >= elementDepth else {
+            if elementDepth == 1 { return [] }
+            throw .shapeMismatch("expected lists of depth \(elementDepth) for an element, got depth \(shape.count)")
+        }
+        shape.removeLast(elementDepth)
+        if shape.count > maximumRank {
+            throw .shapeMismatch("expected at most \(maximumRank) axes, got lists of depth \(shape.count)")
+        }
+        return shape
+    }
+
+    private static func length(_ reader: inout JSONReader) throws(JSONError) -> Int {
+        var count = 0
+        try reader.beginArray()
+        while try reader.nextElement() {
+            _ = try reader.skip()
+            count += 1
+        }
+        return count
+    }
+
+    /// Walks nested lists of a shape and calls `element` where each element begins.
+    static func list(
+        _ reader: inout JSONReader, _ shape: ArraySlice<Int>,
+        _ element: (inout JSONReader) throws(RepresentationError) -> Void
+    ) throws(RepresentationError) {
+        guard let extent = shape.first else { return try element(&reader) }
+        let inner = shape.dropFirst()
+        var count = 0
+        try parsing(&reader) { reader throws(JSONError) in
+            guard try reader.peek() == .array else { return }
+            try reader.beginArray()
+            count = -1
+        }
+        guard count < 0 else {
+            throw .shapeMismatch("expected a list of \(extent) at byte \(reader.offset), got a single value")
+        }
+        count = 0
+        while try parsing(&reader, { reader throws(JSONError) in try reader.nextElement() }) {
+            if count == extent {
+                throw .shapeMismatch("expected lists of one length, \(extent), got a longer one at byte \(reader.offset)")
+            }
+            try list(&reader, inner, element)
+            count += 1
+        }
+        if count < extent {
+            throw .shapeMismatch(
+                "expected lists of one length, \(extent), got one of \(count) that ends at byte \(reader.offset)"
+            )
+        }
+    }
+
+    /// Runs a step of the parser and gives its error the name that a body's has.
+    @inline(__always)
+    @discardableResult
+    static func parsing<R>(
+        _ reader: inout JSONReader, _ step: (inout JSONReader) throws(JSONError) -> R
+    ) throws(RepresentationError) -> R {
+        do throws(JSONError) {
+            return try step(&reader)
+        } catch {
+            throw .invalidJSON("\(error)")
+        }
+    }
+}

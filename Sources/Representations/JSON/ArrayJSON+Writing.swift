@@ -1,0 +1,94 @@
+package import Documents
+package import Layouts
+
+/// Arrays as JSON.
+package enum ArrayJSON {
+    /// Appends packed elements as nested lists of the shape; rank 0 is the bare element.
+    package static func write(
+        _ packed: UnsafeRawPointer, dtype: DType, shape: [Int], options: JSONOptions, to text: inout ByteBuffer
+    ) {
+        let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
+        let big = dtype.isBigEndian
+        switch dtype.element {
+        case .float64:
+            list.write(to: &text) { Number.write(double($0, big), options, to: &$1) }
+        case .float32:
+            list.write(to: &text) { Number.write(float($0, big), options, to: &$1) }
+        case .int64 where !options.int64AsString:
+            list.write(to: &text) { $1.appendDecimal(Int64(truncatingIfNeeded: integer($0, big) as UInt64)) }
+        case .int32:
+            list.write(to: &text) { $1.appendDecimal(Int64(Int32(bitPattern: integer($0, big)))) }
+        case .uint8:
+            list.write(to: &text) { $1.appendDecimal(UInt64($0.load(as: UInt8.self))) }
+        default:
+            let element = ElementWriter(dtype, options)
+            list.write(to: &text) { element.write($0, to: &$1) }
+        }
+    }
+
+    @inline(__always)
+    private static func double(_ place: UnsafeRawPointer, _ big: Bool) -> Double {
+        Double(bitPattern: integer(place, big))
+    }
+
+    @inline(__always)
+    private static func float(_ place: UnsafeRawPointer, _ big: Bool) -> Float {
+        Float(bitPattern: integer(place, big))
+    }
+}
+
+/// A number's bits in the machine's byte order.
+@inline(__always)
+func integer<Bits: FixedWidthInteger>(_ place: UnsafeRawPointer, _ big: Bool) -> Bits {
+    let bits = place.loadUnaligned(as: Bits.self)
+    return big ? bits.byteSwapped : bits
+}
+
+/// The brackets and commas around the elements of an array.
+struct NestedList {
+    let base: UnsafeRawPointer
+    let shape: [Int]
+    let itemByteCount: Int
+
+    /// Calls `element` with the place of each element, in C order.
+    @inline(__always)
+    func write(to text: inout ByteBuffer, element: (UnsafeRawPointer, inout ByteBuffer) -> Void) {
+        guard let last = shape.last else { return element(base, &text) }
+        let outer = Array(shape.dropLast())
+        if shape.contains(0) { return writeEmpty(0, to: &text) }
+        var index = [Int](repeating: 0, count: outer.count)
+        var next = base
+        for _ in outer { text.append(UInt8(ascii: "[")) }
+        while true {
+            text.append(UInt8(ascii: "["))
+            for column in 0..<last {
+                if column > 0 { text.append(UInt8(ascii: ",")) }
+                element(next, &text)
+                next += itemByteCount
+            }
+            text.append(UInt8(ascii: "]"))
+            var axis = outer.count - 1
+            while axis >= 0 {
+                index[axis] += 1
+                if index[axis] < outer[axis] { break }
+                index[axis] = 0
+                text.append(UInt8(ascii: "]"))
+                axis -= 1
+            }
+            if axis < 0 { return }
+            text.append(UInt8(ascii: ","))
+            for _ in axis..<(outer.count - 1) { text.append(UInt8(ascii: "[")) }
+        }
+    }
+
+    private func writeEmpty(_ axis: Int, to text: inout ByteBuffer) {
+        text.append(UInt8(ascii: "["))
+        if axis + 1 < shape.count {
+            for position in 0..<shape[axis] {
+                if position > 0 { text.append(UInt8(ascii: ",")) }
+                writeEmpty(axis + 1, to: &text)
+            }
+        }
+        text.append(UInt8(ascii: "]"))
+    }
+}

@@ -1,0 +1,143 @@
+internal import Documents
+internal import Layouts
+
+/// Numbers as JSON spells them.
+enum Number {
+    /// A finite number as its shortest decimal; NaN as `null` or `"NaN"`, infinities as strings.
+    @inline(__always)
+    static func write(_ value: Double, _ options: JSONOptions, to text: inout ByteBuffer) {
+        if value.isFinite { text.appendDecimal(value) } else { writeSpecial(value, options, to: &text) }
+    }
+
+    /// The shortest decimal that rounds to this float32.
+    @inline(__always)
+    static func write(_ value: Float, _ options: JSONOptions, to text: inout ByteBuffer) {
+        if value.isFinite { text.appendDecimal(value) } else { writeSpecial(Double(value), options, to: &text) }
+    }
+
+    private static func writeSpecial(_ value: Double, _ options: JSONOptions, to text: inout ByteBuffer) {
+        if value.isNaN {
+            if options.nanAsString { text.append("\"NaN\"") } else { text.append("null") }
+        } else if value < 0 {
+            text.append("\"-Infinity\"")
+        } else {
+            text.append("\"Infinity\"")
+        }
+    }
+}
+
+/// Writes single elements of one dtype.
+struct ElementWriter {
+    private let dtype: DType
+    private let options: JSONOptions
+    private let fields: [(writer: ElementWriter, field: DType.Field)]
+
+    init(_ dtype: DType, _ options: JSONOptions) {
+        self.dtype = dtype
+        self.options = options
+        fields = dtype.fields.map { (ElementWriter($0.dtype, options), $0) }
+    }
+
+    /// Appends the element at a place.
+    func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
+        let big = dtype.isBigEndian
+        switch dtype.element {
+        case .bool:
+            if place.load(as: UInt8.self) == 0 { text.append("false") } else { text.append("true") }
+        case .int8: text.appendDecimal(Int64(place.load(as: Int8.self)))
+        case .uint8: text.appendDecimal(UInt64(place.load(as: UInt8.self)))
+        case .int16: text.appendDecimal(Int64(Int16(bitPattern: integer(place, big))))
+        case .uint16: text.appendDecimal(UInt64(integer(place, big) as UInt16))
+        case .int32: text.appendDecimal(Int64(Int32(bitPattern: integer(place, big))))
+        case .uint32: text.appendDecimal(UInt64(integer(place, big) as UInt32))
+        case .int64: write64(Int64(bitPattern: integer(place, big)), to: &text)
+        case .uint64: write64(integer(place, big) as UInt64, to: &text)
+        case .float16:
+            let value = Float16(bitPattern: integer(place, big))
+            if value.isFinite { text.appendDecimal(value) } else { Number.write(Double(value), options, to: &text) }
+        case .bfloat16: Number.write(BFloat16.shortest(integer(place, big)), options, to: &text)
+        case .float32: Number.write(Float(bitPattern: integer(place, big)), options, to: &text)
+        case .float64: Number.write(Double(bitPattern: integer(place, big)), options, to: &text)
+        case .complex64:
+            writePair(to: &text) { half, text in
+                Number.write(Float(bitPattern: integer(place + 4 * half, big)), options, to: &text)
+            }
+        case .complex128:
+            writePair(to: &text) { half, text in
+                Number.write(Double(bitPattern: integer(place + 8 * half, big)), options, to: &text)
+            }
+        case .bytes(let count): writeBytes(UnsafeRawBufferPointer(start: place, count: count), to: &text)
+        case .text(let count): writeText(place, count: count, to: &text)
+        case .datetime(let unit):
+            let value = Int64(bitPattern: integer(place, big))
+            if value == DateTime.nat { return text.append("null") }
+            text.append(UInt8(ascii: "\""))
+            DateTime.append(value, unit: unit, to: &text)
+            text.append(UInt8(ascii: "\""))
+        case .timedelta(let unit): writeTimedelta(Int64(bitPattern: integer(place, big)), unit, to: &text)
+        case .structured: writeFields(place, to: &text)
+        }
+    }
+
+    private func write64(_ value: some BinaryInteger, to text: inout ByteBuffer) {
+        if options.int64AsString { text.append(UInt8(ascii: "\"")) }
+        if let value = value as? Int64 { text.appendDecimal(value) } else { text.appendDecimal(UInt64(value)) }
+        if options.int64AsString { text.append(UInt8(ascii: "\"")) }
+    }
+
+    private func writePair(to text: inout ByteBuffer, half: (Int, inout ByteBuffer) -> Void) {
+        text.append(UInt8(ascii: "["))
+        half(0, &text)
+        text.append(UInt8(ascii: ","))
+        half(1, &text)
+        text.append(UInt8(ascii: "]"))
+    }
+
+    private func writeTimedelta(_ value: Int64, _ unit: TimeUnit, to text: inout ByteBuffer) {
+        if value == DateTime.nat { return text.append("null") }
+        if options.timedeltaAsISO {
+            text.append(UInt8(ascii: "\""))
+            Duration.append(value, unit: unit, to: &text)
+            text.append(UInt8(ascii: "\""))
+        } else {
+            text.appendDecimal(value)
+        }
+    }
+
+    /// Text without the NULs at its end; what is no UTF-8 in base64, so that nothing is lost.
+    private func writeBytes(_ padded: UnsafeRawBufferPointer, to text: inout ByteBuffer) {
+        let end = (padded.lastIndex { $0 != 0 } ?? -1) + 1
+        let bytes = UnsafeRawBufferPointer(rebasing: padded[..<end])
+        if let valid = String(validating: bytes, as: UTF8.self) {
+            text.appendJSON(valid)
+        } else if options.replacesInvalidText {
+            text.appendJSON(String(decoding: bytes, as: UTF8.self))
+        } else {
+            text.append("{\"base64\":\"")
+            text.appendBase64(bytes)
+            text.append("\"}")
+        }
+    }
+
+    /// Code points without the NULs at the end; what is no Unicode scalar becomes U+FFFD.
+    private func writeText(_ place: UnsafeRawPointer, count: Int, to text: inout ByteBuffer) {
+        var points = (0..<count).map { integer(place + 4 * $0, dtype.isBigEndian) as UInt32 }
+        while points.last == 0 { points.removeLast() }
+        var scalars = String.UnicodeScalarView()
+        for point in points { scalars.append(Unicode.Scalar(point) ?? "\u{FFFD}") }
+        text.appendJSON(String(scalars))
+    }
+
+    private func writeFields(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
+        text.append(UInt8(ascii: "["))
+        for (index, entry) in fields.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            let list = NestedList(
+                base: place + entry.field.byteOffset, shape: entry.field.shape,
+                itemByteCount: entry.field.dtype.byteCount
+            )
+            list.write(to: &text) { entry.writer.write($0, to: &$1) }
+        }
+        text.append(UInt8(ascii: "]"))
+    }
+}
