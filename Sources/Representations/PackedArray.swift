@@ -7,10 +7,12 @@ package struct PackedArray: ~Copyable {
     package let dtype: DType
     /// Its extents.
     package let shape: [Int]
+    private let memory: Memory
+
     /// Its first byte.
-    package let base: UnsafeMutableRawPointer
+    package var base: UnsafeMutableRawPointer { memory.base }
     /// The size in bytes.
-    package let byteCount: Int
+    package var byteCount: Int { memory.byteCount }
 
     /// Takes memory for an array, filled with zeros.
     package init(dtype: DType, shape: [Int]) throws(RepresentationError) {
@@ -19,11 +21,8 @@ package struct PackedArray: ~Copyable {
         }
         self.dtype = dtype
         self.shape = shape
-        self.base = base
-        self.byteCount = byteCount
+        memory = Memory(base: base, byteCount: byteCount)
     }
-
-    deinit { free(base) }
 
     /// How many elements it has.
     package var count: Int { shape.reduce(1, *) }
@@ -33,9 +32,21 @@ package struct PackedArray: ~Copyable {
 
     /// Gives the memory away; the new owner calls `free`.
     package consuming func take() -> UnsafeMutableRawBufferPointer {
-        let bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-        discard self
-        return bytes
+        memory.take()
+    }
+
+    /// What `calloc` gave.
+    private struct Memory: ~Copyable {
+        let base: UnsafeMutableRawPointer
+        let byteCount: Int
+
+        deinit { free(base) }
+
+        consuming func take() -> UnsafeMutableRawBufferPointer {
+            let bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+            discard self
+            return bytes
+        }
     }
 }
 
