@@ -1,1 +1,39 @@
+/* libmicrohttpd as Swift can call it: its variadic functions, given types. */
+#ifndef CMICROHTTPD_SHIM_H
+#define CMICROHTTPD_SHIM_H
+
 #include <microhttpd.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+/* MHD_start_daemon without a port; the options end with MHD_OPTION_END. */
+static inline struct MHD_Daemon *cmicrohttpd_start_daemon(
+    unsigned int flags, MHD_AccessHandlerCallback handler, void *handler_cls, struct MHD_OptionItem *options) {
+    return MHD_start_daemon(flags, 0, NULL, NULL, handler, handler_cls, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+/* The file descriptor of a connection, or -1. */
+static inline int cmicrohttpd_connection_fd(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+/* What NOTIFY_CONNECTION stored for a connection. */
+static inline void *cmicrohttpd_socket_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* The flags of an epoll thread that the acceptor feeds. */
+static inline unsigned int cmicrohttpd_fed_epoll_thread(void) {
+    return MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+}
+
+/* Declared here because the C library hides them from programs that do not ask for GNU's extensions. */
+extern int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
+extern int pthread_setname_np(pthread_t thread, const char *name);
+
+/* The result of a content reader that cannot go on. */
+static inline ssize_t cmicrohttpd_reader_failed(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
+
+#endif

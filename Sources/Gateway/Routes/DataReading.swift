@@ -26,7 +26,7 @@ struct DataReading {
         try context.leaveEventThread(for: target.selection.region.byteCount)
         if exchange.method == .head, format != .json { return try head(target, format, context) }
         let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        var copy = try Copy(prefix: prefix, byteCount: target.selection.region.byteCount)
+        let copy = try Copy(prefix: prefix, byteCount: target.selection.region.byteCount)
         let snapshot = try target.segment.snapshot(target.selection.region, into: copy.data, until: context.deadline)
         let fields = fields(target, format, snapshot)
         if format != .json { return Response(status: 200, headers: fields, body: .allocated(copy.take())) }
@@ -47,7 +47,7 @@ struct DataReading {
         }
         try context.leaveEventThread(for: region.byteCount)
         let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        var copy = try Copy(prefix: prefix, byteCount: region.byteCount)
+        let copy = try Copy(prefix: prefix, byteCount: region.byteCount)
         try target.segment.gather(region, into: copy.data)
         if format != .json { return Response(status: 200, headers: fields, body: .allocated(copy.take())) }
         return .json(Self.json(copy.data, target, options), headers: fields)

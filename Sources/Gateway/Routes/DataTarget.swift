@@ -19,7 +19,7 @@ struct DataTarget {
         if let member {
             throw Problem(.noSuchMember, "\(open.header.layout.kind) has no members, got \(member)")
         }
-        guard let array = open.header[path: "values"] else {
+        guard let array = open.header["values"] else {
             throw Problem(.noSuchMember, "the segment \(name) has no array of its own")
         }
         self.array = array

@@ -37,7 +37,7 @@ struct DataWriting {
     /// The packed bytes of the selection, wherever they can be had from.
     private static func bytes(of body: RequestBody, for target: DataTarget) throws -> ByteSource {
         switch body.format {
-        case .json: return try owned(try json(body.bytes, target))
+        case .json: return owned(try json(body.bytes, target))
         case .raw:
             let expected = target.selection.region.byteCount
             guard body.count == expected else {

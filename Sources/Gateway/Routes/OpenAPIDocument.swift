@@ -2,8 +2,8 @@ internal import MicroHTTP
 
 /// `openapi.yaml`, compiled in.
 enum OpenAPIDocument {
-    /// The bytes, which stay for as long as the process.
-    private static let bytes: UnsafeRawBufferPointer = {
+    /// The bytes, which stay, unchanged, for as long as the process.
+    nonisolated(unsafe) private static let bytes: UnsafeRawBufferPointer = {
         let source = PackageResources.openapi_yaml
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 1)
         copy.copyBytes(from: source)

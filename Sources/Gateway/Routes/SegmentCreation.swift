@@ -42,10 +42,10 @@ struct SegmentCreation {
         let description = try Description(catalog.segment(order.name))
         var answer = JSONWriter(capacity: 1_024)
         description.write(to: &answer)
-        return .json(
-            answer.finish(), status: 201,
-            headers: [("Location", "/segments/\(order.name)"), ("ETag", description.tag.text())]
-        )
+        let fields: [(StaticString, String)] = [
+            ("Location", "/segments/\(order.name)"), ("ETag", description.tag.text()),
+        ]
+        return .json(answer.finish(), status: 201, headers: fields)
     }
 }
 

@@ -12,12 +12,13 @@ struct SegmentRoutes {
         try query.finish()
         let description = try Description(catalog.segment(name))
         let tag = description.tag.text()
+        let fields: [(StaticString, String)] = [("ETag", tag), ("Cache-Control", "no-cache")]
         if try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.matches(tag) == true {
-            return Response(status: 304, headers: [("ETag", tag), ("Cache-Control", "no-cache")])
+            return Response(status: 304, headers: fields)
         }
         var json = JSONWriter(capacity: 1_024)
         description.write(to: &json)
-        return .json(json.finish(), headers: [("ETag", tag), ("Cache-Control", "no-cache")])
+        return .json(json.finish(), headers: fields)
     }
 
     /// `GET /segments`: a page of descriptions in the order of the names.

@@ -17,7 +17,7 @@ package struct SegmentHeader: Sendable {
     static let pageBytes = 4096
 
     /// The array that a path names.
-    package subscript(path: String) -> ArrayBuffer? { arrays.first { $0.path == path } }
+    package subscript(_ path: String) -> ArrayBuffer? { arrays.first { $0.path == path } }
 
     /// Lays a new segment out: gives every array its place.
     package init(layout: any Layout, attrs: String) throws(LayoutError) {

@@ -1,0 +1,50 @@
+internal import CMicroHTTPD
+internal import Glibc
+
+/// One epoll thread of libmicrohttpd, fed by the acceptor.
+///
+/// `@unchecked Sendable` because the daemon is set before the first connection and cleared after the last.
+final class EventLoop: @unchecked Sendable {
+    unowned let server: Server
+    /// Connections given to it and not closed yet.
+    let connectionCount = Counter()
+    private var daemon: OpaquePointer?
+
+    init(server: Server) { self.server = server }
+
+    /// Starts the thread.
+    func start() throws(ServerError) {
+        let configuration = server.configuration
+        let context = Int(bitPattern: Unmanaged.passUnretained(self).toOpaque())
+        let limit = max(1, configuration.connectionLimit / configuration.threads)
+        func item(_ option: MHD_OPTION, _ value: Int, _ pointer: Int = 0) -> MHD_OptionItem {
+            MHD_OptionItem(option: option, value: value, ptr_value: UnsafeMutableRawPointer(bitPattern: pointer))
+        }
+        var options = [
+            item(.URI_LOG_CALLBACK, unsafeBitCast(beginExchange, to: Int.self), context),
+            item(.UNESCAPE_CALLBACK, unsafeBitCast(keepEscapes, to: Int.self), context),
+            item(.NOTIFY_COMPLETED, unsafeBitCast(endExchange, to: Int.self), context),
+            item(.NOTIFY_CONNECTION, unsafeBitCast(watchConnection, to: Int.self), context),
+            item(.CONNECTION_MEMORY_LIMIT, configuration.poolBytes),
+            item(.CONNECTION_LIMIT, limit),
+            item(.CONNECTION_TIMEOUT, configuration.idleSeconds),
+            item(.END, 0),
+        ]
+        daemon = cmicrohttpd_start_daemon(
+            cmicrohttpd_fed_epoll_thread(), handleAccess, UnsafeMutableRawPointer(bitPattern: context), &options
+        )
+        if daemon == nil { throw .noDaemon }
+    }
+
+    /// Gives it a connection; libmicrohttpd closes the socket if it cannot take it.
+    func take(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
+        connectionCount.add(1)
+        if MHD_add_connection(daemon, descriptor, address, length) != .YES { connectionCount.add(-1) }
+    }
+
+    /// Ends the thread; no connection may be suspended.
+    func stop() {
+        if let daemon { MHD_stop_daemon(daemon) }
+        daemon = nil
+    }
+}

@@ -1,0 +1,172 @@
+internal import CMicroHTTPD
+internal import Glibc
+
+/// One request and its answer; lives from the request line to the last byte out.
+///
+/// `@unchecked Sendable` because one thread at a time has it: the event thread of its connection or, while that is
+/// suspended, a worker.
+package final class Exchange: @unchecked Sendable {
+    /// Where a request stands.
+    enum Phase {
+        /// Its header block is being read.
+        case head
+        /// Its body is being read.
+        case body
+        /// A worker has it.
+        case working
+        /// The worker is done and ``response`` waits to be queued.
+        case answered
+        /// The response was queued.
+        case queued
+    }
+
+    /// The method.
+    package private(set) var method = Method.other
+    /// The method as it was spelled.
+    package private(set) var methodName = ""
+    /// The length that the header block announces; nil without one, and for chunked bodies.
+    package var contentLength: UInt64?
+    /// Whether the client waits for a word before it sends its body.
+    package var expectsContinue = false
+    /// Whether a collected body outgrew its limit.
+    package internal(set) var bodyIsTooLarge = false
+    /// The service's own; released with the exchange.
+    package var state: AnyObject?
+
+    let connection: OpaquePointer
+    let record: ConnectionRecord
+    var phase = Phase.head
+    var intake = Intake.drop
+    var received = 0
+    var response: Response?
+    private let target: UnsafeMutableRawBufferPointer
+    private var collected: UnsafeMutableRawPointer?
+    private var collectedCount = 0
+    private var collectedCapacity = 0
+
+    /// What becomes of the pieces of the body.
+    enum Intake {
+        case drop
+        case collect(limit: Int)
+        case stream(any BodySink)
+    }
+
+    /// Takes a copy of the raw request target, nothing decoded.
+    init(connection: OpaquePointer, record: ConnectionRecord, target: UnsafePointer<CChar>) {
+        self.connection = connection
+        self.record = record
+        let count = strlen(target)
+        self.target = .allocate(byteCount: max(count, 1), alignment: 1)
+        self.target.copyMemory(from: UnsafeRawBufferPointer(start: target, count: count))
+        targetCount = count
+        Self.live.add(1)
+    }
+
+    private let targetCount: Int
+
+    deinit {
+        target.deallocate()
+        free(collected)
+        Self.live.add(-1)
+    }
+
+    /// How many exchanges there are in the process.
+    static let live = Counter()
+
+    /// The whole request target as it came.
+    package var rawTarget: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<targetCount]) }
+
+    /// The path, without scheme and host should they have come, still percent-encoded; valid while the exchange is.
+    package var path: UnsafeRawBufferPointer {
+        let rest = origin
+        return UnsafeRawBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)])
+    }
+
+    /// What stands behind the `?`, still percent-encoded; nil without one.
+    package var query: UnsafeRawBufferPointer? {
+        let rest = origin
+        return rest.firstIndex(of: UInt8(ascii: "?")).map { UnsafeRawBufferPointer(rebasing: rest[($0 + 1)...]) }
+    }
+
+    /// The target in origin form.
+    private var origin: UnsafeRawBufferPointer {
+        let whole = rawTarget
+        guard whole.first != UInt8(ascii: "/"), whole.starts(with: "http://".utf8) || whole.starts(with: "https://".utf8)
+        else { return whole }
+        let authority = whole.starts(with: "https".utf8) ? 8 : 7
+        guard let slash = whole[authority...].firstIndex(of: UInt8(ascii: "/")) else {
+            return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1)
+        }
+        return UnsafeRawBufferPointer(rebasing: whole[slash...])
+    }
+
+    private static let root: StaticString = "/"
+
+    /// The first value of a header field.
+    package func header(_ name: StaticString) -> String? {
+        var value: UnsafePointer<CChar>?
+        var count = 0
+        let found = name.withUTF8Buffer { name in
+            name.withMemoryRebound(to: CChar.self) {
+                MHD_lookup_connection_value_n(connection, .HEADER_KIND, $0.baseAddress, $0.count, &value, &count)
+            }
+        }
+        guard found == .YES, let value else { return nil }
+        return String(decoding: UnsafeRawBufferPointer(start: value, count: count), as: UTF8.self)
+    }
+
+    /// All values of a header field that may come in several lines.
+    package func headers(_ name: StaticString) -> [String] {
+        guard header(name) != nil else { return [] }
+        var wanted = HeaderLines(name: name)
+        withUnsafeMutablePointer(to: &wanted) {
+            _ = MHD_get_connection_values(connection, .HEADER_KIND, collectHeaderLines, $0)
+        }
+        return wanted.values
+    }
+
+    /// The collected body; valid while the exchange is.
+    package var body: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: collected, count: collectedCount) }
+
+    func setMethod(_ name: UnsafePointer<CChar>) {
+        methodName = String(cString: name)
+        method = Method(rawValue: methodName) ?? .other
+    }
+
+    /// Takes a piece of the body to where it goes.
+    func receive(_ piece: UnsafeRawBufferPointer) {
+        received += piece.count
+        switch intake {
+        case .drop: return
+        case .stream(let sink): if !sink.receive(piece) { intake = .drop }
+        case .collect(let limit):
+            guard piece.count <= limit - collectedCount, append(piece) else {
+                bodyIsTooLarge = true
+                intake = .drop
+                return
+            }
+        }
+    }
+
+    private func append(_ piece: UnsafeRawBufferPointer) -> Bool {
+        guard let source = piece.baseAddress else { return true }
+        let needed = collectedCount + piece.count
+        if needed > collectedCapacity {
+            let announced = Int(exactly: min(contentLength ?? 0, 1 << 20)) ?? 0
+            let capacity = max(needed, collectedCapacity * 2, announced, 4_096)
+            guard let larger = realloc(collected, capacity) else { return false }
+            collected = larger
+            collectedCapacity = capacity
+        }
+        guard let collected else { return false }
+        memcpy(collected + collectedCount, source, piece.count)
+        collectedCount = needed
+        return true
+    }
+}
+
+/// The lines of one header field, being gathered.
+struct HeaderLines {
+    let name: StaticString
+    var values: [String] = []
+}

@@ -1,0 +1,59 @@
+internal import CMicroHTTPD
+
+/// The check of a header block that libmicrohttpd 0.9.75 does not make: whatever two parsers could read in two ways is
+/// refused, for a proxy in front may have read it the other way.
+struct RequestGate {
+    private var contentLengths = 0
+    private var transferEncodings = 0
+    private var isChunked = true
+    private var hosts = 0
+    private var hasSpacedName = false
+    private(set) var contentLength: UInt64?
+    private var hasBadLength = false
+
+    /// Looks at one field.
+    mutating func see(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+        if let last = name.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { hasSpacedName = true }
+        if name.isCaseless("content-length") {
+            contentLengths += 1
+            contentLength = UInt64(String(decoding: value, as: UTF8.self))
+            if contentLength == nil || !value.allSatisfy({ (48...57).contains($0) }) { hasBadLength = true }
+        } else if name.isCaseless("transfer-encoding") {
+            transferEncodings += 1
+            if !value.isCaseless("chunked") { isChunked = false }
+        } else if name.isCaseless("host") {
+            hosts += 1
+        }
+    }
+
+    /// Why the request has to be refused; nil if it may pass.
+    func objection(version: String, target: UnsafeRawBufferPointer) -> String? {
+        guard version == "HTTP/1.1" || version == "HTTP/1.0" else { return "expected HTTP/1.0 or HTTP/1.1, got \(version)" }
+        if contentLengths > 1 { return "expected one Content-Length, got \(contentLengths)" }
+        if hasBadLength { return "expected digits for Content-Length" }
+        if transferEncodings > 1 { return "expected one Transfer-Encoding, got \(transferEncodings)" }
+        if transferEncodings == 1, !isChunked { return "expected chunked as the only Transfer-Encoding" }
+        if transferEncodings == 1, contentLengths == 1 { return "expected Content-Length or Transfer-Encoding, got both" }
+        if transferEncodings == 1, version == "HTTP/1.0" { return "expected no Transfer-Encoding from HTTP/1.0" }
+        if hosts > 1 { return "expected one Host, got \(hosts)" }
+        if hosts == 0, version == "HTTP/1.1" { return "expected a Host" }
+        if hasSpacedName { return "expected no space between a field's name and its colon" }
+        if target.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
+            return "expected a target without spaces and control characters"
+        }
+        return nil
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether these bytes are a lower-case word, in letters of any case.
+    func isCaseless(_ word: StaticString) -> Bool {
+        guard count == word.utf8CodeUnitCount else { return false }
+        for index in 0..<count {
+            let byte = self[index]
+            let lower = (65...90).contains(byte) ? byte | 0x20 : byte
+            if lower != word.utf8Start[index] { return false }
+        }
+        return true
+    }
+}

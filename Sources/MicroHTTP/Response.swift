@@ -1,0 +1,69 @@
+internal import CMicroHTTPD
+
+/// An answer: status, header fields and body. `Date` and `Content-Length` are libmicrohttpd's work.
+package struct Response {
+    /// Where the bytes of a body come from.
+    package enum Body {
+        /// None.
+        case empty
+        /// Memory from `malloc`, which now belongs to the response.
+        case allocated(UnsafeMutableRawBufferPointer)
+        /// Memory that is sent without a copy; the owner is held until the last byte is out.
+        case pinned(UnsafeRawBufferPointer, owner: AnyObject)
+        /// Memory that stays for as long as the process.
+        case fixed(UnsafeRawBufferPointer)
+        /// For HEAD: the length of a body that is never made.
+        case length(UInt64)
+    }
+
+    /// The status code.
+    package var status: Int
+    /// Name and value; neither may have a line break in it.
+    package var headers: [(StaticString, String)]
+    /// The body.
+    package var body: Body
+
+    /// An answer of these parts.
+    package init(status: Int, headers: [(StaticString, String)] = [], body: Body = .empty) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+extension Response {
+    /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
+    func queue(on connection: OpaquePointer) -> MHD_Result {
+        guard let made = make() else { return .NO }
+        defer { MHD_destroy_response(made) }
+        for (name, value) in headers {
+            name.withUTF8Buffer { name in
+                name.withMemoryRebound(to: CChar.self) { name in
+                    _ = MHD_add_response_header(made, name.baseAddress, value)
+                }
+            }
+        }
+        return MHD_queue_response(connection, UInt32(status), made)
+    }
+
+    private func make() -> OpaquePointer? {
+        switch body {
+        case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
+        case .allocated(let bytes):
+            return MHD_create_response_from_buffer(bytes.count, bytes.baseAddress, .RESPMEM_MUST_FREE)
+        case .fixed(let bytes):
+            return MHD_create_response_from_buffer(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_PERSISTENT
+            )
+        case .pinned(let bytes, let owner):
+            let box = Unmanaged.passRetained(owner)
+            let made = MHD_create_response_from_buffer_with_free_callback_cls(
+                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), releaseOwner, box.toOpaque()
+            )
+            if made == nil { box.release() }
+            return made
+        case .length(let count):
+            return MHD_create_response_from_callback(count, 1_024, refuseToRead, nil, nil)
+        }
+    }
+}

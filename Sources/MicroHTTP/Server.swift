@@ -1,0 +1,125 @@
+internal import CMicroHTTPD
+internal import Glibc
+internal import Synchronization
+
+/// An HTTP/1.1 server on libmicrohttpd: one acceptor that feeds a few epoll threads, and a pool of workers.
+package final class Server: Sendable {
+    /// What an operator or a test sets.
+    package struct Configuration: Sendable {
+        /// Where to listen.
+        package var listen: [ListenAddress]
+        /// Epoll threads.
+        package var threads: Int
+        /// Threads for work that may take over a millisecond.
+        package var workers = 8
+        /// Requests that may wait for a worker.
+        package var workerQueueLimit = 1_024
+        /// Memory of a connection for its header block; zeroed for each request, so dear if large.
+        package var poolBytes = 32 << 10
+        /// Open connections, all threads together.
+        package var connectionLimit = 4_096
+        /// After so many seconds without a byte in or out a connection is closed.
+        package var idleSeconds = 60
+        /// So long may a client take for a header block, waiting included.
+        package var headerSeconds = 60.0
+        /// So long may a body take at the least.
+        package var bodyGraceSeconds = 30.0
+        /// And so fast it has to be beyond that.
+        package var minBodyBytesPerSecond = 1_024.0
+        /// Bodies up to here are read to the end even if nobody wants them, so that the connection can be kept.
+        package var maxDrainBytes = 8 << 20
+        /// The most bytes of a body that is wanted.
+        package var maxBodyBytes = 1 << 30
+        /// How much may wait unsent in the kernel: more is faster for bulk, less is fairer to small answers.
+        package var notSentLowWaterBytes: Int32 = 512 << 10
+
+        /// The defaults for some addresses and a number of epoll threads.
+        package init(listen: [ListenAddress], threads: Int) {
+            self.listen = listen
+            self.threads = max(1, threads)
+        }
+    }
+
+    /// How much a log line matters.
+    package enum LogLevel: Sendable {
+        case debug
+        case info
+        case warning
+    }
+
+    let configuration: Configuration
+    let service: any Service
+    let log: @Sendable (LogLevel, String) -> Void
+    let workers: WorkerPool
+    let connections = ConnectionTable()
+    let activeRequests = Counter()
+    private let running = Mutex<Running?>(nil)
+
+    private struct Running {
+        var loops: [EventLoop]
+        var acceptor: Acceptor
+        var ports: [Int]
+    }
+
+    /// A server that does not listen yet.
+    package init(
+        configuration: Configuration, service: any Service, log: @escaping @Sendable (LogLevel, String) -> Void
+    ) {
+        self.configuration = configuration
+        self.service = service
+        self.log = log
+        workers = WorkerPool(count: configuration.workers, queueLimit: configuration.workerQueueLimit)
+    }
+
+    /// Listens, and starts its threads.
+    package func start() throws(ServerError) {
+        MHD_set_panic_func(reportPanic, nil)
+        var sockets: [ListeningSocket] = []
+        var loops: [EventLoop] = []
+        do throws(ServerError) {
+            for address in configuration.listen { sockets.append(try ListeningSocket(address)) }
+            for _ in 0..<configuration.threads {
+                let loop = EventLoop(server: self)
+                try loop.start()
+                loops.append(loop)
+            }
+        } catch {
+            for socket in sockets { close(socket.descriptor) }
+            for loop in loops { loop.stop() }
+            throw error
+        }
+        let acceptor = Acceptor(server: self, sockets: sockets)
+        let started = Running(loops: loops, acceptor: acceptor, ports: sockets.map(\.port))
+        running.withLock { $0 = started }
+        acceptor.start()
+    }
+
+    /// The port of the first address; the real one where 0 was asked for.
+    package var port: Int { running.withLock { $0?.ports.first ?? 0 } }
+
+    /// Open connections.
+    package var activeConnections: Int { connections.count }
+
+    /// Stops: accepts no more, lets requests finish for so long, then cuts what is left.
+    package func stop(drainSeconds: Double) {
+        guard let stopping = running.withLock({ $0.take() }) else { return }
+        stopping.acceptor.stop()
+        let deadlineNs = monotonicNs() + Int64(drainSeconds * 1e9)
+        while activeRequests.current > 0, monotonicNs() < deadlineNs { usleep(2_000) }
+        connections.cut { _ in true }
+        // A worker resumes what it has; libmicrohttpd must not be stopped while a connection is suspended.
+        workers.stop()
+        while activeRequests.current > 0, monotonicNs() < deadlineNs + 10_000_000_000 { usleep(2_000) }
+        for loop in stopping.loops { loop.stop() }
+    }
+
+    /// The event loop with the fewest connections.
+    var leastBusyLoop: EventLoop {
+        running.withLock { running in
+            guard let loop = running?.loops.min(by: { $0.connectionCount.current < $1.connectionCount.current }) else {
+                preconditionFailure("the acceptor runs only while there are event loops")
+            }
+            return loop
+        }
+    }
+}

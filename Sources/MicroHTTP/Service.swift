@@ -1,0 +1,39 @@
+/// What answers requests: two questions for each of them.
+package protocol Service: AnyObject, Sendable {
+    /// Asked on an event thread when the header block is complete and the body not yet read; must not block.
+    func admit(_ exchange: Exchange) -> Admission
+
+    /// Asked when the body is complete: first on the event thread with `mayBlock` false, where ``Answer/later`` moves
+    /// the request to a worker; there with `mayBlock` true, and the answer has to be ``Answer/now(_:)``.
+    func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer
+
+    /// The answer when no worker is free and the queue is full.
+    func overloaded() -> Response
+
+    /// The answer to a request that could be read in two ways; the connection is closed behind it.
+    func badRequest(_ reason: String) -> Response
+}
+
+/// What becomes of a request whose header block is complete.
+package enum Admission {
+    /// It is answered without being carried out; a small body is read first, so that the connection can be kept.
+    case refuse(Response)
+    /// Its body, if any, is gathered in memory; more than `limit` bytes set ``Exchange/bodyIsTooLarge``.
+    case collect(limit: Int)
+    /// Its body is handed over piece by piece.
+    case stream(any BodySink)
+}
+
+/// Takes a body piece by piece; used by one thread at a time.
+package protocol BodySink: AnyObject {
+    /// Takes a piece; false stops the feeding, and the rest of the body is read and dropped.
+    func receive(_ piece: UnsafeRawBufferPointer) -> Bool
+}
+
+/// Whether a request could be answered where it was asked.
+package enum Answer {
+    /// Here it is.
+    case now(Response)
+    /// It may take over a millisecond: ask again on a worker.
+    case later
+}

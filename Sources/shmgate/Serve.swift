@@ -1,0 +1,135 @@
+import ArgumentParser
+import Gateway
+import Glibc
+import Logging
+import MicroHTTP
+import Segments
+
+/// `shmgate serve`: the gateway, until SIGTERM or SIGINT.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the segments of a directory over HTTP.",
+        discussion: """
+            Every setting is also an environment variable: --listen is SHMGATE_LISTEN, --max-body SHMGATE_MAX_BODY, \
+            and so on; a flag beats its variable.
+
+            Examples:
+              shmgate serve
+              shmgate serve --listen 127.0.0.1:0 --directory /dev/shm --mode 0640
+              SHMGATE_LISTEN=0.0.0.0:8080 shmgate serve --insecure
+            """
+    )
+
+    @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one. (default: 127.0.0.1:8080)", valueName: "host:port"))
+    var listen: ListenAddress?
+
+    @Option(help: ArgumentHelp("The directory of the segments, a tmpfs. (default: /dev/shm)", valueName: "path"))
+    var directory: String?
+
+    @Option(help: ArgumentHelp("Permission bits of new segments. (default: 0600)", valueName: "octal"))
+    var mode: PermissionBits?
+
+    @Option(help: ArgumentHelp("Event threads. (default: one per core)", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("The largest body, such as 512MiB. (default: 1GiB)", valueName: "bytes"))
+    var maxBody: ByteCount?
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "level"))
+    var logLevel: LogLevel?
+
+    @Flag(help: "Allow listening beyond this machine although nobody is asked who he is.")
+    var insecure = false
+
+    func run() throws {
+        let address = try setting(listen, "LISTEN", default: defaultAddress())
+        let path = try setting(directory, "DIRECTORY", default: "/dev/shm")
+        let threads = try setting(threads, "THREADS", default: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        let maxBodyBytes = try setting(maxBody, "MAX_BODY", default: ByteCount(1 << 30)).value
+        let mode = try setting(mode, "MODE", default: PermissionBits(0o600)).value
+        let isInsecure = try insecure || setting(nil, "INSECURE", default: false)
+        guard (1...256).contains(threads) else { throw ValidationError("Expected 1 to 256 threads, got \(threads).") }
+        guard address.isLoopback || isInsecure else {
+            throw ValidationError(
+                "Refusing to listen on \(address): there is no access control yet, and everybody who reaches the port "
+                    + "could read and change every segment. Listen on 127.0.0.1, or say --insecure."
+            )
+        }
+        let level = try setting(logLevel, "LOG_LEVEL", default: LogLevel(.info)).value
+        let logger = Self.logger(level)
+
+        // Before the first thread, so that every thread inherits it and the signals wait for us below.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGTERM, SIGINT] { sigaddset(&signals, number) }
+        sigprocmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
+
+        let service: GatewayService
+        do {
+            service = GatewayService(
+                directory: try SegmentDirectory(path: path),
+                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes)
+            )
+        } catch {
+            throw StartFailure(description: "Cannot use the directory \(path): \(error)")
+        }
+        var configuration = Server.Configuration(listen: [address], threads: threads)
+        configuration.maxBodyBytes = maxBodyBytes
+        let server = Server(configuration: configuration, service: service) { level, text in
+            logger.log(level: Logger.Level(level), "\(text)")
+        }
+        do {
+            try server.start()
+        } catch {
+            throw StartFailure(description: "Cannot start: \(error)")
+        }
+        if !address.isLoopback {
+            logger.warning("listening beyond this machine without access control (--insecure)")
+        } else {
+            logger.info("loopback is no authentication: every user of this machine can reach this port")
+        }
+        let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+        print("listening on http://\(host):\(server.port)")
+        fflush(nil)
+
+        var received: Int32 = 0
+        sigwait(&signals, &received)
+        logger.info("stopping: finishing what runs")
+        service.drain()
+        server.stop(drainSeconds: 10)
+    }
+
+    /// Log lines go to standard error; standard output has the address alone.
+    private static func logger(_ level: Logger.Level) -> Logger {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "shmgate")
+        logger.logLevel = level
+        return logger
+    }
+
+    /// A descriptor for each connection and one for each segment that was written to.
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+    }
+}
+
+/// Why the gateway did not start, as one line for people.
+struct StartFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension Logger.Level {
+    /// The level of a line from the HTTP room.
+    init(_ level: Server.LogLevel) {
+        switch level {
+        case .debug: self = .debug
+        case .info: self = .info
+        case .warning: self = .warning
+        }
+    }
+}

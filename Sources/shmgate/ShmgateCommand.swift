@@ -1,0 +1,18 @@
+import ArgumentParser
+
+/// The program.
+@main
+struct ShmgateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shmgate",
+        abstract: "A gateway over shared memory: self-describing segments in /dev/shm, over HTTP.",
+        discussion: """
+            Examples:
+              shmgate serve
+              shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
+              shmgate health && echo well
+            """,
+        version: "0.1.0",
+        subcommands: [Serve.self, Health.self]
+    )
+}
