@@ -50,6 +50,26 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SegmentsTests", dependencies: ["CSegment", "Segments", "TestSupport"], swiftSettings: strict
+        ),
+        .testTarget(
+            name: "LayoutsTests", dependencies: ["Documents", "Layouts", "Segments", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "RepresentationsTests",
+            dependencies: ["Documents", "Layouts", "Representations", "TestSupport"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "MicroHTTPTests", dependencies: ["MicroHTTP", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Documents", "Gateway", "Layouts", "MicroHTTP", "Segments", "TestSupport"],
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,40 @@
+"""Fixtures, and the lines that the property test adds to the report."""
+
+import pytest
+
+from gateway import Gateway
+
+report_lines = []
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    """One gateway for the tests of a file."""
+    running = Gateway()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def own_gateway():
+    """Makes gateways of the test's own: `own_gateway("--max-body", "1MiB")`."""
+    started = []
+
+    def start(*flags, **settings):
+        started.append(Gateway(*flags, **settings))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.close()
+
+
+@pytest.fixture
+def report():
+    """Adds a line to the end of the report, where it is seen although the test passed."""
+    return report_lines.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in report_lines:
+        terminalreporter.write_line(line)

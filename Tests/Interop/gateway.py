@@ -1,0 +1,107 @@
+"""A gateway in its own process and directory, and the smallest client for it."""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JSON = {"Content-Type": "application/json"}
+RAW = {"Content-Type": "application/octet-stream"}
+NPY = {"Content-Type": "application/x-npy"}
+
+
+def binary():
+    """The program under test: SHMGATE_BINARY, else the newest build."""
+    if "SHMGATE_BINARY" in os.environ:
+        return os.environ["SHMGATE_BINARY"]
+    built = [path for kind in ("release", "debug") if (path := ROOT / ".build" / kind / "shmgate").exists()]
+    assert built, "build shmgate first, or name it in SHMGATE_BINARY"
+    return str(max(built, key=lambda path: path.stat().st_mtime))
+
+
+class Answer:
+    """Status, header fields and body."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Gateway:
+    """`shmgate serve` over a directory of its own below /dev/shm."""
+
+    def __init__(self, *flags, directory=None):
+        self.owns_directory = directory is None
+        self.directory = directory or tempfile.mkdtemp(prefix="shmgate-interop-", dir="/dev/shm")
+        self.flags = flags
+        self.start()
+
+    def start(self):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [binary(), "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on http://127.0.0.1:"), (line, self.errors())
+        self.port = int(line.rsplit(":", 1)[1])
+        self.connection = self.connect()
+
+    def errors(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def request(self, method, path, body=None, headers=None, connection=None):
+        connection = connection or self.connection
+        if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
+            body, headers = json.dumps(body).encode(), {**JSON, **(headers or {})}
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            return Answer(connection.getresponse())
+        except Exception:
+            connection.close()
+            raise
+
+    def create(self, name, layout, **members):
+        answer = self.request("POST", "/segments", {"name": name, "layout": layout, **members})
+        assert answer.status == 201, answer
+        return answer
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def temporaries(self):
+        return [name for name in os.listdir(self.directory) if name.startswith((".shmgate-tmp-", ".shmgate-journal-"))]
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends the process; a polite signal has to be answered with exit status 0."""
+        self.connection.close()
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=60)
+        self.process.stdout.close()
+        assert number == signal.SIGKILL or status == 0, (status, self.errors())
+
+    def close(self):
+        if self.process.poll() is None:
+            self.stop()
+            assert self.temporaries() == []
+        self.log.close()
+        if self.owns_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
