@@ -68,9 +68,11 @@ class Gateway:
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
-    def request(self, method, path, body=None, headers=None, connection=None):
+    def request(self, method, path, body=..., headers=None, connection=None):
         connection = connection or self.connection
-        if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
+        if body is ...:
+            body = None
+        elif not isinstance(body, (bytes, bytearray, memoryview)):
             body, headers = json.dumps(body).encode(), {**JSON, **(headers or {})}
         try:
             connection.request(method, path, body=body, headers=headers or {})
