@@ -73,7 +73,7 @@ private struct InstantParser {
     private mutating func date() -> Instant? {
         let isNegative = take("-")
         if !isNegative { _ = take("+") }
-        guard let year = digits(4...19) else { return nil }
+        guard let year = digits(isNegative ? 3...19 : 4...19) else { return nil }  // NumPy writes -005
         var instant = Instant(year: isNegative ? -year : year)
         guard take("-") else { return instant }
         guard let month = digits(2...2), (1...12).contains(month) else { return nil }
