@@ -53,10 +53,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "SegmentsTests", dependencies: ["CSegment", "Segments", "TestSupport"], swiftSettings: strict
+            name: "SegmentsTests",
+            dependencies: ["CSegment", "Segments", "TestSupport"],
+            swiftSettings: strict
         ),
         .testTarget(
-            name: "LayoutsTests", dependencies: ["Documents", "Layouts", "Segments", "TestSupport"],
+            name: "LayoutsTests",
+            dependencies: ["Documents", "Layouts", "Segments", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -67,7 +67,9 @@ package struct ByteBuffer: ~Copyable {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
-    /// Gives the memory away; the caller frees it with `free`. Its address is never nil.
+    /// Gives the memory away, to be freed with C's free function.
+    ///
+    /// Its address is never nil.
     package consuming func take() -> UnsafeMutableRawBufferPointer {
         let bytes = UnsafeMutableRawBufferPointer(start: base, count: count)
         discard self

@@ -11,11 +11,14 @@ package final class GatewayService: Service {
         package var mode: UInt32
         /// The most bytes of a body.
         package var maxBodyBytes: Int
+        /// Whether requests have to name this machine by one of its own names; for listening on loopback.
+        package var isLocalOnly: Bool
 
         /// Settings as given.
-        package init(mode: UInt32 = 0o600, maxBodyBytes: Int = 1 << 30) {
+        package init(mode: UInt32 = 0o600, maxBodyBytes: Int = 1 << 30, isLocalOnly: Bool = true) {
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
+            self.isLocalOnly = isLocalOnly
         }
     }
 
@@ -34,6 +37,7 @@ package final class GatewayService: Service {
 
     package func admit(_ exchange: Exchange) -> Admission {
         do {
+            if configuration.isLocalOnly { try LocalGuard.check(exchange) }
             let pending = try PendingRequest(exchange)
             exchange.state = pending
             if let length = exchange.contentLength, length > UInt64(configuration.maxBodyBytes) {
@@ -117,7 +121,8 @@ package final class GatewayService: Service {
         let body = "{\"status\":\"\(word)\"}"
         let bytes = UnsafeMutableRawBufferPointer(start: strdup(body), count: body.utf8.count)
         return Response(
-            status: status, headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
+            status: status,
+            headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
             body: .allocated(bytes)
         )
     }

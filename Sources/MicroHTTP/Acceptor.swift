@@ -71,7 +71,12 @@ final class Acceptor: Sendable {
                         return errno == EAGAIN ? nil : false
                     }
                     setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-                    setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, server.configuration.notSentLowWaterBytes)
+                    setOption(
+                        descriptor,
+                        Int32(IPPROTO_TCP),
+                        TCP_NOTSENT_LOWAT,
+                        server.configuration.notSentLowWaterBytes
+                    )
                     server.leastBusyLoop.take(descriptor, address, length)
                     return true
                 }

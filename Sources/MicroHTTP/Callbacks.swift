@@ -5,27 +5,29 @@ internal import Glibc
 // block: an event thread serves many connections.
 
 /// Makes the exchange when the request line has come; its only chance to see the target undecoded.
-let beginExchange: @convention(c) (
-    UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
-) -> UnsafeMutableRawPointer? = { context, target, connection in
-    guard let connection, let target, let socket = cmicrohttpd_socket_context(connection) else { return nil }
-    let record = Unmanaged<ConnectionRecord>.fromOpaque(socket).takeUnretainedValue()
-    let exchange = Exchange(connection: connection, record: record, target: target)
-    record.server.activeRequests.add(1)
-    return Unmanaged.passRetained(exchange).toOpaque()
-}
+let beginExchange:
+    @convention(c) (
+        UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?
+    ) -> UnsafeMutableRawPointer? = { context, target, connection in
+        guard let connection, let target, let socket = cmicrohttpd_socket_context(connection) else { return nil }
+        let record = Unmanaged<ConnectionRecord>.fromOpaque(socket).takeUnretainedValue()
+        let exchange = Exchange(connection: connection, record: record, target: target)
+        record.server.activeRequests.add(1)
+        return Unmanaged.passRetained(exchange).toOpaque()
+    }
 
 /// Ends the exchange, however it ended.
-let endExchange: @convention(c) (
-    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-    MHD_RequestTerminationCode
-) -> Void = { _, _, slot, _ in
-    guard let pointer = slot?.pointee else { return }
-    slot?.pointee = nil
-    let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
-    exchange.record.enter(.idle)
-    exchange.record.server.activeRequests.add(-1)
-}
+let endExchange:
+    @convention(c) (
+        UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+        MHD_RequestTerminationCode
+    ) -> Void = { _, _, slot, _ in
+        guard let pointer = slot?.pointee else { return }
+        slot?.pointee = nil
+        let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+        exchange.record.enter(.idle)
+        exchange.record.server.activeRequests.add(-1)
+    }
 
 /// Called with the header block, with each piece of the body, at its end, and after a suspension.
 let handleAccess: MHD_AccessHandlerCallback = { context, connection, _, method, version, piece, pieceCount, slot in
@@ -48,50 +50,56 @@ let handleAccess: MHD_AccessHandlerCallback = { context, connection, _, method, 
 
 /// Keeps the raw target as it is: this gateway decodes it itself, after splitting.
 let keepEscapes: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<CChar>?) -> Int = {
-    _, _, text in text.map { strlen($0) } ?? 0
+    _,
+    _,
+    text in text.map { strlen($0) } ?? 0
 }
 
 /// Registers a connection when it starts and forgets it when it closes.
-let watchConnection: @convention(c) (
-    UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
-    MHD_ConnectionNotificationCode
-) -> Void = { context, connection, slot, code in
-    guard let context, let connection, let slot else { return }
-    let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
-    if code.rawValue == 0 {
-        let record = ConnectionRecord(descriptor: cmicrohttpd_connection_fd(connection), loop: loop)
-        loop.server.connections.add(record)
-        slot.pointee = Unmanaged.passRetained(record).toOpaque()
-    } else if let pointer = slot.pointee {
-        slot.pointee = nil
-        let record = Unmanaged<ConnectionRecord>.fromOpaque(pointer).takeRetainedValue()
-        loop.server.connections.remove(record)
-        loop.connectionCount.add(-1)
+let watchConnection:
+    @convention(c) (
+        UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
+        MHD_ConnectionNotificationCode
+    ) -> Void = { context, connection, slot, code in
+        guard let context, let connection, let slot else { return }
+        let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
+        if code.rawValue == 0 {
+            let record = ConnectionRecord(descriptor: cmicrohttpd_connection_fd(connection), loop: loop)
+            loop.server.connections.add(record)
+            slot.pointee = Unmanaged.passRetained(record).toOpaque()
+        } else if let pointer = slot.pointee {
+            slot.pointee = nil
+            let record = Unmanaged<ConnectionRecord>.fromOpaque(pointer).takeRetainedValue()
+            loop.server.connections.remove(record)
+            loop.connectionCount.add(-1)
+        }
     }
-}
 
 /// Sees one field of the header block for the gate.
-let inspectHeader: @convention(c) (
-    UnsafeMutableRawPointer?, MHD_ValueKind, UnsafePointer<CChar>?, Int, UnsafePointer<CChar>?, Int
-) -> MHD_Result = { context, _, name, nameCount, value, valueCount in
-    context?.assumingMemoryBound(to: RequestGate.self).pointee.see(
-        UnsafeRawBufferPointer(start: name, count: nameCount), UnsafeRawBufferPointer(start: value, count: valueCount)
-    )
-    return .YES
-}
+let inspectHeader:
+    @convention(c) (
+        UnsafeMutableRawPointer?, MHD_ValueKind, UnsafePointer<CChar>?, Int, UnsafePointer<CChar>?, Int
+    ) -> MHD_Result = { context, _, name, nameCount, value, valueCount in
+        context?.assumingMemoryBound(to: RequestGate.self).pointee.see(
+            UnsafeRawBufferPointer(start: name, count: nameCount),
+            UnsafeRawBufferPointer(start: value, count: valueCount)
+        )
+        return .YES
+    }
 
 /// Gathers the lines of one field.
-let collectHeaderLines: @convention(c) (
-    UnsafeMutableRawPointer?, MHD_ValueKind, UnsafePointer<CChar>?, UnsafePointer<CChar>?
-) -> MHD_Result = { context, _, name, value in
-    guard let lines = context?.assumingMemoryBound(to: HeaderLines.self), let name, let value else { return .YES }
-    let wanted = lines.pointee.name
-    let isWanted = wanted.withUTF8Buffer { bytes in
-        bytes.withMemoryRebound(to: CChar.self) { strcasecmp($0.baseAddress ?? name, name) == 0 }
+let collectHeaderLines:
+    @convention(c) (
+        UnsafeMutableRawPointer?, MHD_ValueKind, UnsafePointer<CChar>?, UnsafePointer<CChar>?
+    ) -> MHD_Result = { context, _, name, value in
+        guard let lines = context?.assumingMemoryBound(to: HeaderLines.self), let name, let value else { return .YES }
+        let wanted = lines.pointee.name
+        let isWanted = wanted.withUTF8Buffer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { strcasecmp($0.baseAddress ?? name, name) == 0 }
+        }
+        if isWanted { lines.pointee.values.append(String(cString: value)) }
+        return .YES
     }
-    if isWanted { lines.pointee.values.append(String(cString: value)) }
-    return .YES
-}
 
 /// Lets go of what a body was sent from.
 let releaseOwner: @convention(c) (UnsafeMutableRawPointer?) -> Void = { owner in
@@ -103,7 +111,8 @@ let refuseToRead: MHD_ContentReaderCallback = { _, _, _, _ in cmicrohttpd_reader
 
 /// Says a last word before libmicrohttpd ends the process.
 let reportPanic: MHD_PanicCallback = { _, file, line, reason in
-    let text = "libmicrohttpd gave up in \(file.map { String(cString: $0) } ?? "?"):\(line): "
+    let text =
+        "libmicrohttpd gave up in \(file.map { String(cString: $0) } ?? "?"):\(line): "
         + "\(reason.map { String(cString: $0) } ?? "no reason")\n"
     _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     abort()

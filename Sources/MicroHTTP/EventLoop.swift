@@ -31,7 +31,10 @@ final class EventLoop: @unchecked Sendable {
             item(.END, 0),
         ]
         daemon = cmicrohttpd_start_daemon(
-            cmicrohttpd_fed_epoll_thread(), handleAccess, UnsafeMutableRawPointer(bitPattern: context), &options
+            cmicrohttpd_fed_epoll_thread(),
+            handleAccess,
+            UnsafeMutableRawPointer(bitPattern: context),
+            &options
         )
         if daemon == nil { throw .noDaemon }
     }

@@ -1,8 +1,9 @@
 internal import CMicroHTTPD
 
 extension Exchange {
-    /// The header block is complete: gate, then admission. Success is never answered here, for that would close the
-    /// connection.
+    /// The header block is complete: gate, then admission.
+    ///
+    /// Success is never answered here, for that would close the connection.
     func begin(version: String) -> MHD_Result {
         let server = record.server
         var gate = RequestGate()

@@ -91,7 +91,8 @@ package final class Exchange: @unchecked Sendable {
     /// The target in origin form.
     private var origin: UnsafeRawBufferPointer {
         let whole = rawTarget
-        guard whole.first != UInt8(ascii: "/"), whole.starts(with: "http://".utf8) || whole.starts(with: "https://".utf8)
+        guard whole.first != UInt8(ascii: "/"),
+            whole.starts(with: "http://".utf8) || whole.starts(with: "https://".utf8)
         else { return whole }
         let authority = whole.starts(with: "https".utf8) ? 8 : 7
         guard let slash = whole[authority...].firstIndex(of: UInt8(ascii: "/")) else {

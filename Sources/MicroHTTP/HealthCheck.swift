@@ -21,7 +21,9 @@ package enum HealthCheck {
 
     /// Asks `GET path` and gives the status code; waits at most `seconds` for each step.
     package static func status(
-        of address: ListenAddress, path: String, seconds: Int = 5
+        of address: ListenAddress,
+        path: String,
+        seconds: Int = 5
     ) throws(Failure) -> Int {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -10,7 +10,9 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// Reads `127.0.0.1:8080`, `localhost:8080`, `[::1]:8080`; nil for anything else.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
         var host = text[..<colon]
         if host.first == "[", host.last == "]" {
             host = host.dropFirst().dropLast()
@@ -70,7 +72,11 @@ struct ListeningSocket {
         }
         defer { freeaddrinfo(list) }
         let found = first.pointee
-        descriptor = socket(found.ai_family, found.ai_socktype | Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        descriptor = socket(
+            found.ai_family,
+            found.ai_socktype | Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue),
+            0
+        )
         guard descriptor >= 0 else { throw .system(call: "socket", code: errno) }
         setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         if found.ai_family == AF_INET6 { setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }

@@ -28,12 +28,16 @@ struct RequestGate {
 
     /// Why the request has to be refused; nil if it may pass.
     func objection(version: String, target: UnsafeRawBufferPointer) -> String? {
-        guard version == "HTTP/1.1" || version == "HTTP/1.0" else { return "expected HTTP/1.0 or HTTP/1.1, got \(version)" }
+        guard version == "HTTP/1.1" || version == "HTTP/1.0" else {
+            return "expected HTTP/1.0 or HTTP/1.1, got \(version)"
+        }
         if contentLengths > 1 { return "expected one Content-Length, got \(contentLengths)" }
         if hasBadLength { return "expected digits for Content-Length" }
         if transferEncodings > 1 { return "expected one Transfer-Encoding, got \(transferEncodings)" }
         if transferEncodings == 1, !isChunked { return "expected chunked as the only Transfer-Encoding" }
-        if transferEncodings == 1, contentLengths == 1 { return "expected Content-Length or Transfer-Encoding, got both" }
+        if transferEncodings == 1, contentLengths == 1 {
+            return "expected Content-Length or Transfer-Encoding, got both"
+        }
         if transferEncodings == 1, version == "HTTP/1.0" { return "expected no Transfer-Encoding from HTTP/1.0" }
         if hosts > 1 { return "expected one Host, got \(hosts)" }
         if hosts == 0, version == "HTTP/1.1" { return "expected a Host" }

@@ -1,6 +1,8 @@
 internal import CMicroHTTPD
 
-/// An answer: status, header fields and body. `Date` and `Content-Length` are libmicrohttpd's work.
+/// An answer: status, header fields and body.
+///
+/// `Date` and `Content-Length` are libmicrohttpd's work.
 package struct Response {
     /// Where the bytes of a body come from.
     package enum Body {
@@ -53,12 +55,17 @@ extension Response {
             return MHD_create_response_from_buffer(bytes.count, bytes.baseAddress, .RESPMEM_MUST_FREE)
         case .fixed(let bytes):
             return MHD_create_response_from_buffer(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_PERSISTENT
+                bytes.count,
+                UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                .RESPMEM_PERSISTENT
             )
         case .pinned(let bytes, let owner):
             let box = Unmanaged.passRetained(owner)
             let made = MHD_create_response_from_buffer_with_free_callback_cls(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), releaseOwner, box.toOpaque()
+                bytes.count,
+                UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                releaseOwner,
+                box.toOpaque()
             )
             if made == nil { box.release() }
             return made

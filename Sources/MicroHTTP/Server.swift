@@ -63,7 +63,9 @@ package final class Server: Sendable {
 
     /// A server that does not listen yet.
     package init(
-        configuration: Configuration, service: any Service, log: @escaping @Sendable (LogLevel, String) -> Void
+        configuration: Configuration,
+        service: any Service,
+        log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
         self.service = service

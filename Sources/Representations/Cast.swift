@@ -17,7 +17,11 @@ extension PackedArray {
 enum Cast {
     /// Converts elements that stand one behind the other.
     static func convert(
-        _ source: UnsafeRawPointer, _ from: DType, into target: UnsafeMutableRawPointer, _ to: DType, count: Int
+        _ source: UnsafeRawPointer,
+        _ from: DType,
+        into target: UnsafeMutableRawPointer,
+        _ to: DType,
+        count: Int
     ) throws(RepresentationError) {
         if from == to {
             memcpy(target, source, count * to.byteCount)
@@ -38,7 +42,9 @@ enum Cast {
     }
 
     private static func convert(
-        _ place: UnsafeRawPointer, _ from: DType, into store: ElementStore
+        _ place: UnsafeRawPointer,
+        _ from: DType,
+        into store: ElementStore
     ) throws(RepresentationError) -> Bool {
         let big = from.isBigEndian
         switch from.element {
@@ -58,11 +64,13 @@ enum Cast {
         case .float64: return store.double(Double(bitPattern: integer(place, big)))
         case .complex64:
             return store.complex(
-                Double(Float(bitPattern: integer(place, big))), Double(Float(bitPattern: integer(place + 4, big)))
+                Double(Float(bitPattern: integer(place, big))),
+                Double(Float(bitPattern: integer(place + 4, big)))
             )
         case .complex128:
             return store.complex(
-                Double(bitPattern: integer(place, big)), Double(bitPattern: integer(place + 8, big))
+                Double(bitPattern: integer(place, big)),
+                Double(bitPattern: integer(place + 8, big))
             )
         case .bytes, .text, .datetime, .timedelta: return text(place, from, into: store)
         case .structured: return false
@@ -114,16 +122,24 @@ enum Cast {
     }
 
     private static func convertFields(
-        _ source: UnsafeRawPointer, _ from: DType, _ sourceFields: [DType.Field],
-        into target: UnsafeMutableRawPointer, _ to: DType, _ targetFields: [DType.Field], count: Int
+        _ source: UnsafeRawPointer,
+        _ from: DType,
+        _ sourceFields: [DType.Field],
+        into target: UnsafeMutableRawPointer,
+        _ to: DType,
+        _ targetFields: [DType.Field],
+        count: Int
     ) throws(RepresentationError) {
-        guard sourceFields.map(\.name) == targetFields.map(\.name), sourceFields.map(\.shape) == targetFields.map(\.shape)
+        guard sourceFields.map(\.name) == targetFields.map(\.name),
+            sourceFields.map(\.shape) == targetFields.map(\.shape)
         else { throw .shapeMismatch("expected the fields of \(to), got those of \(from)") }
         for index in 0..<count {
             for (one, other) in zip(sourceFields, targetFields) {
                 try convert(
-                    source + index * from.byteCount + one.byteOffset, one.dtype,
-                    into: target + index * to.byteCount + other.byteOffset, other.dtype,
+                    source + index * from.byteCount + one.byteOffset,
+                    one.dtype,
+                    into: target + index * to.byteCount + other.byteOffset,
+                    other.dtype,
                     count: other.shape.reduce(1, *)
                 )
             }

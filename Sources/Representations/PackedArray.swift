@@ -72,7 +72,10 @@ extension PackedArray {
     /// Copies with strides of zero where an axis repeats; the innermost axes that do not repeat go in one piece, and
     /// those that repeat one element are doubled.
     private static func stretch(
-        _ source: UnsafeRawPointer, _ strides: [Int], into target: UnsafeMutableRawPointer, _ shape: [Int],
+        _ source: UnsafeRawPointer,
+        _ strides: [Int],
+        into target: UnsafeMutableRawPointer,
+        _ shape: [Int],
         itemByteCount: Int
     ) {
         var block = itemByteCount

@@ -43,7 +43,9 @@ struct ControlPage {
         let version = base.load(fromByteOffset: 8, as: UInt32.self)
         let flags = base.load(fromByteOffset: 12, as: UInt32.self)
         guard version == SHMGATE_FORMAT_VERSION else {
-            throw .unsupportedFormat("expected format version \(SHMGATE_FORMAT_VERSION), the segment \(name) has \(version)")
+            throw .unsupportedFormat(
+                "expected format version \(SHMGATE_FORMAT_VERSION), the segment \(name) has \(version)"
+            )
         }
         guard flags & ~SHMGATE_FLAG_READONLY == 0 else {
             throw .unsupportedFormat("the segment \(name) has unknown flags: \(flags)")
@@ -78,7 +80,12 @@ struct ControlPage {
 
     /// The page of a segment that is about to get its name.
     static func bytes(
-        uuid: UUID, totalBytes: Int, headerBytes: Int, flags: UInt32, nowNs: Int64, expiresNs: Int64
+        uuid: UUID,
+        totalBytes: Int,
+        headerBytes: Int,
+        flags: UInt32,
+        nowNs: Int64,
+        expiresNs: Int64
     ) -> [UInt8] {
         var page = [UInt8](repeating: 0, count: byteCount)
         page.withUnsafeMutableBytes { bytes in

@@ -12,7 +12,8 @@ struct FileDescriptor: ~Copyable {
     /// Opens a name in a directory, never through a symbolic link and never waiting for the other end of a FIFO.
     ///
     /// The corresponding C function is `openat`.
-    static func open(_ name: String, in directory: Int32, flags: Int32, mode: mode_t = 0) -> Result<Int32, SystemError> {
+    static func open(_ name: String, in directory: Int32, flags: Int32, mode: mode_t = 0) -> Result<Int32, SystemError>
+    {
         let number = retrying {
             openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
         }

@@ -30,7 +30,10 @@ struct Journal: Sendable {
     /// Chooses the place: the page if records and bytes fit, else a staged file, into which `bytes` are copied unless
     /// they lie in one already.
     static func prepare(
-        for segment: Segment, regions: [Region], bytes: ByteSource, whole: Bool
+        for segment: Segment,
+        regions: [Region],
+        bytes: ByteSource,
+        whole: Bool
     ) throws(SegmentError) -> (Journal, ByteSource) {
         let records = JournalRecord.records(of: regions)
         let inline = records.reduce(0) { $0 + $1.headBytes + $1.byteCount }
@@ -54,7 +57,11 @@ struct Journal: Sendable {
     /// Stores the journal in the page, complete before the sequence becomes odd.
     func store(in segment: Segment, sequence: UInt64, coversWhole: Bool) throws(SegmentError) {
         var head = JournalHead(
-            kind: 1, flags: coversWhole ? 1 : 0, sequence: sequence, uuid: segment.uuid, byteCount: 0,
+            kind: 1,
+            flags: coversWhole ? 1 : 0,
+            sequence: sequence,
+            uuid: segment.uuid,
+            byteCount: 0,
             file: UUID(high: 0, low: 0)
         )
         let payload: [UInt8]

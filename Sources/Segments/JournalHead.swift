@@ -20,9 +20,11 @@ struct JournalHead {
 
     /// zlib's CRC-32 over the 56 bytes and then `payload`.
     func checksum(over payload: [UInt8]) -> UInt32 {
-        UInt32(truncatingIfNeeded: [fields, payload].reduce(crc32(0, nil, 0)) { sum, part in
-            part.withUnsafeBufferPointer { crc32_z(sum, $0.baseAddress, $0.count) }
-        })
+        UInt32(
+            truncatingIfNeeded: [fields, payload].reduce(crc32(0, nil, 0)) { sum, part in
+                part.withUnsafeBufferPointer { crc32_z(sum, $0.baseAddress, $0.count) }
+            }
+        )
     }
 
     private var fields: [UInt8] {

@@ -39,9 +39,13 @@ extension JournalRecord {
                     (0..<axis.count).map { offset + (axis.byteOffsets?[$0] ?? $0 * axis.byteStride) }
                 }
             }
-            let piece = merged(Region(
-                byteOffset: 0, itemByteCount: region.itemByteCount, axes: Array(region.axes[inner...])
-            ))
+            let piece = merged(
+                Region(
+                    byteOffset: 0,
+                    itemByteCount: region.itemByteCount,
+                    axes: Array(region.axes[inner...])
+                )
+            )
             return offsets.map { offset in
                 var region = piece
                 region.byteOffset = offset

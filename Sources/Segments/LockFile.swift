@@ -25,7 +25,8 @@ final class LockFile: @unchecked Sendable {
     ///
     /// `open` is called the first time, for a descriptor that this object then owns.
     func acquire(
-        until deadline: Deadline, open: () throws(SegmentError) -> Int32
+        until deadline: Deadline,
+        open: () throws(SegmentError) -> Int32
     ) throws(SegmentError) {
         try lockMutex(until: deadline)
         do throws(SegmentError) {
@@ -64,7 +65,9 @@ func lockSegment(_ descriptor: Int32, exclusive: Bool, until deadline: Deadline)
     case 0: return
     case EAGAIN, EACCES:
         let holder = shmgate_lock_holder(descriptor, type, lockStart)
-        throw .busy("expected the lock of the segment, \(holder > 0 ? "process \(holder)" : "another process") holds it")
+        throw .busy(
+            "expected the lock of the segment, \(holder > 0 ? "process \(holder)" : "another process") holds it"
+        )
     default: throw .system(SystemError("fcntl", code))
     }
 }

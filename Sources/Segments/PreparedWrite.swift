@@ -12,7 +12,10 @@ public final class PreparedWrite: Sendable {
     /// in the control page; others need a staged file, which is made here and may be ``SegmentError/outOfSpace(_:)``.
     /// A body that already lies in a staged file is not copied again.
     public init(
-        to segment: Segment, regions: [Region], bytes: ByteSource, coversWhole: Bool
+        to segment: Segment,
+        regions: [Region],
+        bytes: ByteSource,
+        coversWhole: Bool
     ) throws(SegmentError) {
         precondition(regions.allSatisfy(segment.contains), "a region lies inside the buffers of its segment")
         precondition(regions.reduce(0) { $0 + $1.byteCount } == bytes.count, "a write has the bytes of its regions")
@@ -81,5 +84,7 @@ public final class ByteSource: @unchecked Sendable {
 
 extension UnsafeMutableRawPointer {
     /// An address for zero bytes.
-    static var empty: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: 64) ?? .allocate(byteCount: 0, alignment: 1) }
+    static var empty: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: 64) ?? .allocate(byteCount: 0, alignment: 1)
+    }
 }

@@ -91,8 +91,11 @@ extension Region {
                     )
                 }
                 var region = shmgate_region(
-                    offset: Int64(byteOffset), item_bytes: Int64(itemByteCount), rank: Int32(axes.count),
-                    axes: UnsafePointer(cAxes.baseAddress), packed: packed.assumingMemoryBound(to: UInt8.self)
+                    offset: Int64(byteOffset),
+                    item_bytes: Int64(itemByteCount),
+                    rank: Int32(axes.count),
+                    axes: UnsafePointer(cAxes.baseAddress),
+                    packed: packed.assumingMemoryBound(to: UInt8.self)
                 )
                 return withUnsafePointer(to: &region, body)
             }

@@ -20,7 +20,9 @@ extension Segment {
     /// Tries without a lock first; when writers keep the segment busy it takes the lock shared, waiting until
     /// `deadline`. With ``Deadline/immediate`` it does not wait and is ``SegmentError/busy(_:)``.
     public func snapshot(
-        _ region: Region, into packed: UnsafeMutableRawPointer, until deadline: Deadline
+        _ region: Region,
+        into packed: UnsafeMutableRawPointer,
+        until deadline: Deadline
     ) throws(SegmentError) -> Snapshot {
         precondition(contains(region), "a region lies inside the buffers of its segment")
         var sequence: UInt64 = 0
@@ -53,10 +55,15 @@ extension Segment {
         try guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.damaged) != 0 }
     }
 
-    /// The slow way: under the shared lock nobody writes. An odd sequence then means that the writer died; who may
+    /// The slow way: under the shared lock nobody writes.
+    ///
+    /// An odd sequence then means that the writer died; who may
     /// write recovers first, who may not delivers what there is and says that it is damaged.
     private func lockedSnapshot(
-        _ region: Region, into packed: UnsafeMutableRawPointer, until deadline: Deadline, retries: Int
+        _ region: Region,
+        into packed: UnsafeMutableRawPointer,
+        until deadline: Deadline,
+        retries: Int
     ) throws(SegmentError) -> Snapshot {
         var mayRecover = isWritable
         while true {
@@ -66,7 +73,9 @@ extension Segment {
             if sequence & 1 == 0 || !mayRecover {
                 try gather(region, into: packed)
                 return Snapshot(
-                    sequence: sequence & ~1, isDamaged: sequence & 1 == 1 ? true : try isDamaged(), retries: retries
+                    sequence: sequence & ~1,
+                    isDamaged: sequence & 1 == 1 ? true : try isDamaged(),
+                    retries: retries
                 )
             }
             mayRecover = false
@@ -78,7 +87,9 @@ extension Segment {
     /// Opens this very file once more, for locks alone.
     func openForLock(writable: Bool) throws(SegmentError) -> Int32 {
         let opened = FileDescriptor.open(
-            name.description, in: directory.descriptor, flags: writable ? O_RDWR : O_RDONLY
+            name.description,
+            in: directory.descriptor,
+            flags: writable ? O_RDWR : O_RDONLY
         )
         let number: Int32
         switch opened {

@@ -28,8 +28,12 @@ public final class Segment: Sendable {
     let lockFile = LockFile()
 
     init(
-        _ name: SegmentName, in directory: SegmentDirectory, file: borrowing FileDescriptor, status: FileStatus,
-        page: ControlPage, writable: Bool
+        _ name: SegmentName,
+        in directory: SegmentDirectory,
+        file: borrowing FileDescriptor,
+        status: FileStatus,
+        page: ControlPage,
+        writable: Bool
     ) throws(SegmentError) {
         do throws(SystemError) {
             mapping = try Mapping(file, count: page.totalBytes, writable: writable)
@@ -127,7 +131,10 @@ public final class Segment: Sendable {
             if isSame == 0 { return false }
             let headerCode = fixedBytes.withUnsafeBytes {
                 shmgate_same_bytes(
-                    mapping.base, Int64(ControlPage.pageBytes), $0.baseAddress.map { $0 + 64 }, Int64($0.count - 64),
+                    mapping.base,
+                    Int64(ControlPage.pageBytes),
+                    $0.baseAddress.map { $0 + 64 },
+                    Int64($0.count - 64),
                     &isSame
                 )
             }

@@ -7,7 +7,8 @@ extension SegmentDirectory {
     /// `condition` is called with the segment under its lock and may refuse. A file with the magic whose header is
     /// corrupt, or of a format that is not known, is unlinked as well; `condition` then gets nil.
     public func unlink(
-        _ name: SegmentName, until deadline: Deadline,
+        _ name: SegmentName,
+        until deadline: Deadline,
         if condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
     ) throws(SegmentError) {
         while true {
@@ -37,7 +38,9 @@ extension SegmentDirectory {
 
     /// Nothing in the page can be trusted, not even where its words are; the lock's bytes can.
     private func unlinkCorrupt(
-        _ name: SegmentName, until deadline: Deadline, if condition: (Segment?) throws(SegmentError) -> Void
+        _ name: SegmentName,
+        until deadline: Deadline,
+        if condition: (Segment?) throws(SegmentError) -> Void
     ) throws(SegmentError) {
         let file: FileDescriptor
         switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDWR) {

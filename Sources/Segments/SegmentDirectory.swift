@@ -87,7 +87,8 @@ public final class SegmentDirectory: Sendable {
     }
 
     private static func check(
-        _ status: Result<FileStatus, SystemError>, _ name: SegmentName
+        _ status: Result<FileStatus, SystemError>,
+        _ name: SegmentName
     ) throws(SegmentError) -> FileStatus {
         switch status {
         case .success(let status): return status
@@ -96,7 +97,9 @@ public final class SegmentDirectory: Sendable {
     }
 
     private static func controlPage(
-        _ bytes: [UInt8], _ status: FileStatus, _ name: SegmentName
+        _ bytes: [UInt8],
+        _ status: FileStatus,
+        _ name: SegmentName
     ) throws(SegmentError) -> ControlPage {
         let page: Result<ControlPage, SegmentError> = bytes.withUnsafeBytes { raw in
             Result { () throws(SegmentError) in try ControlPage(reading: raw, fileSize: status.size, name: name) }

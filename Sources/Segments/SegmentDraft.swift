@@ -20,15 +20,16 @@ public final class SegmentDraft: Sendable {
 
     /// Reserves all memory and writes control page and header; the buffers are zero.
     ///
-    /// - Parameters:
-    ///   - header: the header's JSON, at most 16 MiB.
-    ///   - dataBytes: the size of the buffers together.
-    ///   - mode: the permission bits of the segment.
-    ///   - isReadOnly: whether writers shall refuse it.
-    ///   - lifetimeSeconds: after how long the gateway may unlink it; nil: never.
+    /// The header is JSON of at most 16 MiB, `dataBytes` the size of the buffers together, `mode` the permission bits
+    /// of the segment; writers refuse it if it `isReadOnly`, and the gateway may unlink it after its lifetime. Full
+    /// memory is ``SegmentError/outOfSpace(_:)`` and leaves nothing behind.
     public init(
-        in directory: SegmentDirectory, header: UnsafeRawBufferPointer, dataBytes: Int, mode: UInt32 = 0o600,
-        isReadOnly: Bool = false, lifetimeSeconds: Double? = nil
+        in directory: SegmentDirectory,
+        header: UnsafeRawBufferPointer,
+        dataBytes: Int,
+        mode: UInt32 = 0o600,
+        isReadOnly: Bool = false,
+        lifetimeSeconds: Double? = nil
     ) throws(SegmentError) {
         precondition(header.count <= ControlPage.maximumHeaderBytes, "a header has at most 16 MiB")
         self.directory = directory
@@ -53,8 +54,11 @@ public final class SegmentDraft: Sendable {
         }
         let nowNs = Clock.unixNs()
         let page = ControlPage.bytes(
-            uuid: uuid, totalBytes: totalBytes, headerBytes: header.count,
-            flags: isReadOnly ? SHMGATE_FLAG_READONLY : 0, nowNs: nowNs,
+            uuid: uuid,
+            totalBytes: totalBytes,
+            headerBytes: header.count,
+            flags: isReadOnly ? SHMGATE_FLAG_READONLY : 0,
+            nowNs: nowNs,
             expiresNs: lifetimeSeconds.map { nowNs + Int64($0 * 1e9) } ?? 0
         )
         try guarded { () throws(MappingFault) in
@@ -107,7 +111,9 @@ public final class SegmentDraft: Sendable {
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
     /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1.
     public func publish(
-        as name: SegmentName, replacing: Bool = false, until deadline: Deadline = .immediate,
+        as name: SegmentName,
+        replacing: Bool = false,
+        until deadline: Deadline = .immediate,
         condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
     ) throws(SegmentError) {
         if fchmod(file.number, mode) != 0 { throw .system(SystemError("fchmod")) }
@@ -128,7 +134,9 @@ public final class SegmentDraft: Sendable {
     }
 
     private func replace(
-        _ old: Segment, until deadline: Deadline, condition: (Segment?) throws(SegmentError) -> Void
+        _ old: Segment,
+        until deadline: Deadline,
+        condition: (Segment?) throws(SegmentError) -> Void
     ) throws(SegmentError) {
         try old.withWriteLock(until: deadline) { lock throws(SegmentError) in
             try condition(old)
@@ -141,7 +149,9 @@ public final class SegmentDraft: Sendable {
     }
 
     private static func map(
-        _ name: String, in directory: SegmentDirectory, count: Int
+        _ name: String,
+        in directory: SegmentDirectory,
+        count: Int
     ) throws(SegmentError) -> Mapping {
         switch FileDescriptor.open(name, in: directory.descriptor, flags: O_RDWR) {
         case .failure(let error): throw .from(error, name: name)

@@ -32,7 +32,8 @@ public struct SegmentName: Hashable, Comparable, Sendable, CustomStringConvertib
         }
         if bytes[0] == UInt8(ascii: ".") { return "a segment's name does not start with a dot" }
         for (position, byte) in bytes.enumerated() where !isAllowed(byte) {
-            return "a segment's name consists of A-Z, a-z, 0-9, '_', '.' and '-', got byte \(byte) at position \(position)"
+            return
+                "a segment's name consists of A-Z, a-z, 0-9, '_', '.' and '-', got byte \(byte) at position \(position)"
         }
         return nil
     }

@@ -34,7 +34,9 @@ struct StagedHead {
 
     /// Reads head and entries of a file of `fileBytes`; nil if they do not fit together.
     init?(_ file: borrowing FileDescriptor, fileBytes: Int) {
-        guard let head = file.bytes(0..<Self.byteCount), head.prefix(8).elementsEqual(StagedFile.magic) else { return nil }
+        guard let head = file.bytes(0..<Self.byteCount), head.prefix(8).elementsEqual(StagedFile.magic) else {
+            return nil
+        }
         let words = head.withUnsafeBytes { raw in
             (
                 version: raw.load(fromByteOffset: 8, as: UInt32.self),
@@ -59,7 +61,8 @@ struct StagedHead {
                 return Entry(
                     uuid: UUID(bytes: base + start),
                     sequence: raw.load(fromByteOffset: start + 16, as: UInt64.self),
-                    recordsOffset: offset, recordsBytes: count
+                    recordsOffset: offset,
+                    recordsBytes: count
                 )
             }
             guard let entry else { return nil }
@@ -119,7 +122,10 @@ extension FileDescriptor {
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
             while count < range.count {
                 let got = pread(
-                    number, buffer.baseAddress.map { $0 + count }, range.count - count, range.lowerBound + count
+                    number,
+                    buffer.baseAddress.map { $0 + count },
+                    range.count - count,
+                    range.lowerBound + count
                 )
                 if got > 0 { count += got } else if got == 0 || errno != EINTR { break }
             }

@@ -16,7 +16,8 @@ extension Segment {
     /// Before the body runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
     /// ``SegmentError/noSuchSegment(_:)``) and what a dead writer left is replayed or marked as damage.
     public func withWriteLock<R>(
-        until deadline: Deadline, _ body: (inout WriteLock) throws(SegmentError) -> R
+        until deadline: Deadline,
+        _ body: (inout WriteLock) throws(SegmentError) -> R
     ) throws(SegmentError) -> R {
         guard mapping.isWritable else {
             throw .forbidden("the mode of the segment \(name) does not allow this process to write")
@@ -30,7 +31,9 @@ extension Segment {
         return try body(&lock)
     }
 
-    /// Step 1 of writing. A state that is not live under a name that still leads here belongs to a change that did
+    /// Step 1 of writing: the name.
+    ///
+    /// A state that is not live under a name that still leads here belongs to a change that did
     /// not happen.
     private func checkNameLocked() throws(SegmentError) {
         guard let now = try directory.status(of: name) else { throw .noSuchSegment(name.description) }
@@ -42,7 +45,9 @@ extension Segment {
         }
     }
 
-    /// Step 2 of writing: somebody died at the odd `sequence`. Returns the even one that ends his write.
+    /// Step 2 of writing: somebody died at the odd sequence.
+    ///
+    /// Returns the even one that ends his write.
     private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
         let outcome = try Journal.replay(in: self, at: sequence)
         try guarded { mapping throws(MappingFault) in
@@ -64,9 +69,9 @@ extension Segment {
 }
 
 extension WriteLock {
-    /// Carries out a prepared write: journal, odd sequence, data, even sequence, wake. Returns the new sequence.
+    /// Carries out a prepared write: journal, odd sequence, data, even sequence, wake.
     ///
-    /// All or nothing: a process that is killed in here leaves a journal that the next one to take the lock replays.
+    /// Returns the new sequence. All or nothing: a process that is killed in here leaves a journal that the next one to take the lock replays.
     public mutating func commit(_ write: PreparedWrite) throws(SegmentError) -> UInt64 {
         precondition(write.segment === segment, "a write is carried out on the segment that it was prepared for")
         guard !segment.isReadOnly else { throw .forbidden("the segment \(segment.name) is read-only") }

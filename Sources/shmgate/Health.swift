@@ -14,7 +14,12 @@ struct Health: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Where the gateway listens. (default: SHMGATE_LISTEN, else 127.0.0.1:8080)", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the gateway listens. (default: SHMGATE_LISTEN, else 127.0.0.1:8080)",
+            valueName: "host:port"
+        )
+    )
     var listen: ListenAddress?
 
     func run() throws {

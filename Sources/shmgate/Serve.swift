@@ -20,7 +20,12 @@ struct Serve: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one. (default: 127.0.0.1:8080)", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; port 0 takes a free one. (default: 127.0.0.1:8080)",
+            valueName: "host:port"
+        )
+    )
     var listen: ListenAddress?
 
     @Option(help: ArgumentHelp("The directory of the segments, a tmpfs. (default: /dev/shm)", valueName: "path"))
@@ -35,7 +40,12 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("The largest body, such as 512MiB. (default: 1GiB)", valueName: "bytes"))
     var maxBody: ByteCount?
 
-    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "level"))
+    @Option(
+        help: ArgumentHelp(
+            "trace, debug, info, notice, warning, error or critical. (default: info)",
+            valueName: "level"
+        )
+    )
     var logLevel: LogLevel?
 
     @Flag(help: "Allow listening beyond this machine although nobody is asked who he is.")
@@ -70,7 +80,7 @@ struct Serve: ParsableCommand {
         do {
             service = GatewayService(
                 directory: try SegmentDirectory(path: path),
-                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes)
+                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes, isLocalOnly: address.isLoopback)
             )
         } catch {
             throw StartFailure(description: "Cannot use the directory \(path): \(error)")

@@ -51,7 +51,9 @@ struct LogLevel: ExpressibleByArgument {
 
 /// A setting's value: the flag, else the environment variable `SHMGATE_…`, else the default.
 func setting<Value: ExpressibleByArgument>(
-    _ flag: Value?, _ variable: String, default value: @autoclosure () -> Value
+    _ flag: Value?,
+    _ variable: String,
+    default value: @autoclosure () -> Value
 ) throws -> Value {
     if let flag { return flag }
     guard let raw = getenv("SHMGATE_\(variable)") else { return value() }

@@ -21,7 +21,8 @@ struct Query {
             let text = String(validating: bytes, as: UTF8.self)
         else {
             throw Problem(
-                .invalidQuery, "expected percent-encoded UTF-8, got \(String(decoding: part, as: UTF8.self))"
+                .invalidQuery,
+                "expected percent-encoded UTF-8, got \(String(decoding: part, as: UTF8.self))"
             )
         }
         return text
@@ -34,11 +35,16 @@ struct Query {
     }
 
     /// Takes a parameter that has a fixed set of values.
-    mutating func take<Value>(_ name: String, from values: [(String, Value)], default value: Value) throws(Problem) -> Value {
+    mutating func take<Value>(
+        _ name: String,
+        from values: [(String, Value)],
+        default value: Value
+    ) throws(Problem) -> Value {
         guard let text = take(name) else { return value }
         guard let known = values.first(where: { $0.0 == text }) else {
             throw Problem(
-                .invalidQuery, "expected one of \(values.map(\.0).joined(separator: ", ")) for \(name), got \"\(text)\""
+                .invalidQuery,
+                "expected one of \(values.map(\.0).joined(separator: ", ")) for \(name), got \"\(text)\""
             )
         }
         return known.1

@@ -30,11 +30,15 @@ enum Route {
     }
 
     private static func segmentRoute(
-        _ parts: ArraySlice<Slice<UnsafeRawBufferPointer>>, _ path: UnsafeRawBufferPointer
+        _ parts: ArraySlice<Slice<UnsafeRawBufferPointer>>,
+        _ path: UnsafeRawBufferPointer
     ) throws -> Route {
         guard let encoded = parts.first else { return .segments }
         guard let bytes = PercentEncoding.decode(encoded, plusIsSpace: false) else {
-            throw Problem(.invalidName, "expected a percent-encoded name, got \(String(decoding: encoded, as: UTF8.self))")
+            throw Problem(
+                .invalidName,
+                "expected a percent-encoded name, got \(String(decoding: encoded, as: UTF8.self))"
+            )
         }
         let name = try bytes.withUnsafeBytes { try SegmentName(utf8: $0) }
         let rest = parts.dropFirst()

@@ -118,7 +118,10 @@ struct CreationOrder {
         default: throw Problem(.invalidLayout, "expected ttl as a number of seconds")
         }
         guard seconds > 0, seconds <= 3e9 else {
-            throw Problem(.invalidLayout, "expected a ttl of more than 0 and at most 3000000000 seconds, got \(seconds)")
+            throw Problem(
+                .invalidLayout,
+                "expected a ttl of more than 0 and at most 3000000000 seconds, got \(seconds)"
+            )
         }
         return seconds
     }

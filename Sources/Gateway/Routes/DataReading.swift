@@ -35,13 +35,17 @@ struct DataReading {
 
     /// Straight from the mapping where the selection is one run of bytes; torn reads are the caller's wish.
     private func relaxed(
-        _ target: DataTarget, _ format: Format, _ options: JSONOptions, _ context: RequestContext
+        _ target: DataTarget,
+        _ format: Format,
+        _ options: JSONOptions,
+        _ context: RequestContext
     ) throws -> Response {
         let region = target.selection.region
         let fields = Self.fields(target, format)
         if format == .raw, let range = region.contiguousRange {
             return Response(
-                status: 200, headers: fields,
+                status: 200,
+                headers: fields,
                 body: .pinned(target.segment.bytesForKernel(range), owner: target.segment)
             )
         }
@@ -55,7 +59,9 @@ struct DataReading {
 
     /// 304 if the client has what it would get now.
     private func notModified(
-        _ target: DataTarget, _ format: Format, _ condition: TagCondition
+        _ target: DataTarget,
+        _ format: Format,
+        _ condition: TagCondition
     ) throws -> Response? {
         let vitals = try target.segment.vitals()
         guard vitals.sequence & 1 == 0 else { return nil }
@@ -73,13 +79,16 @@ struct DataReading {
         let selection = target.selection
         let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: selection.shape).count : 0
         return Response(
-            status: 200, headers: fields(target, format, snapshot),
+            status: 200,
+            headers: fields(target, format, snapshot),
             body: .length(UInt64(prefix + selection.region.byteCount))
         )
     }
 
     private static func json(
-        _ packed: UnsafeRawPointer, _ target: DataTarget, _ options: JSONOptions
+        _ packed: UnsafeRawPointer,
+        _ target: DataTarget,
+        _ options: JSONOptions
     ) -> ByteBuffer {
         let selection = target.selection
         var json = JSONWriter(capacity: 64 + selection.count * 8)

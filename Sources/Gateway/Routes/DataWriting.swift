@@ -13,7 +13,11 @@ struct DataWriting {
     let catalog: Catalog
 
     func write(
-        _ name: SegmentName, member: String?, _ query: Query, _ body: RequestBody, _ context: RequestContext
+        _ name: SegmentName,
+        member: String?,
+        _ query: Query,
+        _ body: RequestBody,
+        _ context: RequestContext
     ) throws -> Response {
         var query = query
         let target = try DataTarget(name, member: member, in: catalog, &query)
@@ -24,7 +28,9 @@ struct DataWriting {
         try condition?.check(target.open.tag())
         let bytes = try Self.bytes(of: body, for: target)
         let write = try PreparedWrite(
-            to: target.segment, regions: [target.selection.region], bytes: bytes,
+            to: target.segment,
+            regions: [target.selection.region],
+            bytes: bytes,
             coversWhole: target.selection.coversWhole
         )
         let sequence = try target.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in

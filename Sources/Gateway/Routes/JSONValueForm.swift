@@ -29,7 +29,10 @@ struct JSONValueForm {
         let array = try bare(&data)
         guard let shape, shape != array.shape else { return array }
         guard array.count == 0, product(shape, times: 1) == 0 else {
-            throw Problem(.shapeMismatch, "the envelope says the shape \(tuple(shape)), its data have \(tuple(array.shape))")
+            throw Problem(
+                .shapeMismatch,
+                "the envelope says the shape \(tuple(shape)), its data have \(tuple(array.shape))"
+            )
         }
         return try PackedArray(dtype: dtype, shape: shape)
     }

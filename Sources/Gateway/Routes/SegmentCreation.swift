@@ -16,7 +16,10 @@ struct SegmentCreation {
         try query.finish()
         let contentType = context.exchange.header("Content-Type")
         guard try Format.body(contentType) == .json else {
-            throw Problem(.unsupportedMediaType, "expected a Content-Type of application/json, got \(contentType ?? "none")")
+            throw Problem(
+                .unsupportedMediaType,
+                "expected a Content-Type of application/json, got \(contentType ?? "none")"
+            )
         }
         try context.leaveEventThread(for: context.exchange.body.count)
         let order = try CreationOrder(reading: context.exchange.body)
@@ -32,8 +35,12 @@ struct SegmentCreation {
         }
         let draft = try json.withUnsafeBytes { bytes throws(SegmentError) in
             try SegmentDraft(
-                in: catalog.directory, header: bytes, dataBytes: header.dataBytes, mode: order.mode ?? defaultMode,
-                isReadOnly: order.isReadOnly, lifetimeSeconds: order.lifetimeSeconds
+                in: catalog.directory,
+                header: bytes,
+                dataBytes: header.dataBytes,
+                mode: order.mode ?? defaultMode,
+                isReadOnly: order.isReadOnly,
+                lifetimeSeconds: order.lifetimeSeconds
             )
         }
         try contents.write(to: draft, header)

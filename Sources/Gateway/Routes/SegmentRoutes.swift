@@ -131,7 +131,9 @@ extension Response {
     /// A JSON answer.
     static func json(_ body: consuming ByteBuffer, status: Int = 200, headers: [(StaticString, String)]) -> Response {
         Response(
-            status: status, headers: [("Content-Type", "application/json")] + headers, body: .allocated(body.take())
+            status: status,
+            headers: [("Content-Type", "application/json")] + headers,
+            body: .allocated(body.take())
         )
     }
 }

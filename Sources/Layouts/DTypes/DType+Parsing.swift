@@ -87,7 +87,9 @@ extension DType {
         {
             throw .invalidDType("\(text) cannot be shared between programs; expected a number, text or time type")
         }
-        throw .invalidDType("expected a dtype such as float32, <i8, S8, U4, datetime64[ns] or bfloat16, got \(quoted(text))")
+        throw .invalidDType(
+            "expected a dtype such as float32, <i8, S8, U4, datetime64[ns] or bfloat16, got \(quoted(text))"
+        )
     }
 
     private static func timeUnit(_ text: Substring, in whole: String) throws(LayoutError) -> TimeUnit {

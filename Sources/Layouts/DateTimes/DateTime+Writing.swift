@@ -18,7 +18,9 @@ package enum DateTime {
 
     /// Splits a count of base units into date, seconds of the day and fraction, and writes them.
     private static func write<Number: FixedWidthInteger & SignedInteger>(
-        _ total: Number, _ unit: TimeUnit, to text: inout ByteBuffer
+        _ total: Number,
+        _ unit: TimeUnit,
+        to text: inout ByteBuffer
     ) {
         switch unit.base {
         case .year: writeDate(year: 1970 + total, month: 1, day: 1, to: &text)
@@ -45,7 +47,9 @@ package enum DateTime {
     }
 
     private static func writeDays<Number: FixedWidthInteger & SignedInteger>(
-        _ days: Number, secondOfDay: Int = 0, to text: inout ByteBuffer
+        _ days: Number,
+        secondOfDay: Int = 0,
+        to text: inout ByteBuffer
     ) {
         let (year, month, day) = Calendar.civil(days: days)
         writeDate(year: year, month: month, day: day, to: &text)
@@ -58,7 +62,10 @@ package enum DateTime {
     }
 
     private static func writeDate(
-        year: some FixedWidthInteger & SignedInteger, month: Int, day: Int, to text: inout ByteBuffer
+        year: some FixedWidthInteger & SignedInteger,
+        month: Int,
+        day: Int,
+        to text: inout ByteBuffer
     ) {
         if (0...9_999).contains(year) {
             writeTwo(Int(year) / 100, to: &text)

@@ -2,7 +2,9 @@ package import Documents
 
 /// Lengths of time as ISO 8601 text, in the form that pandas gives them.
 package enum Duration {
-    /// Appends `P1DT2H3M4.5S`; negative ones count days below zero, as pandas does. `count` is not NaT.
+    /// Appends `P1DT2H3M4.5S`; negative ones count days below zero, as pandas does.
+    ///
+    /// The count is not NaT.
     package static func append(_ count: Int64, unit: TimeUnit, to text: inout ByteBuffer) {
         let total = Int128(count) * Int128(unit.multiple)
         switch unit.base {

@@ -65,7 +65,9 @@ extension Duration {
     /// A number of units in attoseconds, or in months if both units are years or months.
     private static func attoseconds(_ number: Substring, of base: TimeUnit.Base, unit: TimeUnit) -> Int128? {
         let areMonths = [TimeUnit.Base.year, .month]
-        guard areMonths.contains(base) == areMonths.contains(unit.base), let one = step(TimeUnit(base)) else { return nil }
+        guard areMonths.contains(base) == areMonths.contains(unit.base), let one = step(TimeUnit(base)) else {
+            return nil
+        }
         let parts = number.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let whole = Int64(first) else { return nil }
         let (total, overflow) = Int128(whole).multipliedReportingOverflow(by: one)

@@ -59,7 +59,9 @@ extension SegmentHeader {
     }
 
     private static func buffer(
-        _ json: JSONValue, _ expected: ArraySpecification, inside range: Range<Int>
+        _ json: JSONValue,
+        _ expected: ArraySpecification,
+        inside range: Range<Int>
     ) throws(LayoutError) -> ArrayBuffer {
         func require(_ holds: Bool, _ what: String) throws(LayoutError) {
             if !holds { throw .corrupt("the buffer \(quoted(expected.path)) of the header has \(what)") }
@@ -75,7 +77,10 @@ extension SegmentHeader {
         try require(dtype == expected.dtype.bufferDType, "the dtype \(dtype), the layout says \(expected.dtype)")
         try require((try? extents(object["shape"] ?? .null)) == expected.shape, "another shape than the layout")
         let array = ArrayBuffer(
-            path: expected.path, dtype: expected.dtype, shape: expected.shape, byteOffset: object["offset"]?.integer ?? -1
+            path: expected.path,
+            dtype: expected.dtype,
+            shape: expected.shape,
+            byteOffset: object["offset"]?.integer ?? -1
         )
         let strides: [Int?] =
             if case .array(let items) = object["strides"] { items.map(\.integer) } else { [nil] }

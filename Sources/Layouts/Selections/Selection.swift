@@ -68,7 +68,10 @@ public struct Selection: Sendable {
 
     /// Python's rule for `slice.indices`.
     private static func range(
-        start: Int?, stop: Int?, step: Int, extent: Int
+        start: Int?,
+        stop: Int?,
+        step: Int,
+        extent: Int
     ) -> (first: Int, count: Int, step: Int) {
         let low = step < 0 ? -1 : 0
         let high = step < 0 ? extent - 1 : extent

@@ -6,7 +6,9 @@ extension ArrayJSON {
     ///
     /// The shape is that of the lists; every list of one level has to have the same length.
     package static func read(
-        _ reader: inout JSONReader, dtype: DType, options: JSONOptions = JSONOptions()
+        _ reader: inout JSONReader,
+        dtype: DType,
+        options: JSONOptions = JSONOptions()
     ) throws(RepresentationError) -> PackedArray {
         var scout = reader
         let shape = try shape(&scout, elementDepth: elementDepth(dtype))
@@ -33,7 +35,8 @@ extension ArrayJSON {
     ///
     /// An empty list ends the walk: an element has no empty list in it.
     private static func shape(
-        _ reader: inout JSONReader, elementDepth: Int
+        _ reader: inout JSONReader,
+        elementDepth: Int
     ) throws(RepresentationError) -> [Int] {
         var shape: [Int] = []
         var inner = reader
@@ -71,7 +74,8 @@ extension ArrayJSON {
 
     /// Walks nested lists of a shape and calls `element` where each element begins.
     static func list(
-        _ reader: inout JSONReader, _ shape: ArraySlice<Int>,
+        _ reader: inout JSONReader,
+        _ shape: ArraySlice<Int>,
         _ element: (inout JSONReader) throws(RepresentationError) -> Void
     ) throws(RepresentationError) {
         guard let extent = shape.first else { return try element(&reader) }
@@ -88,7 +92,9 @@ extension ArrayJSON {
         count = 0
         while try parsing(&reader, { reader throws(JSONError) in try reader.nextElement() }) {
             if count == extent {
-                throw .shapeMismatch("expected lists of one length, \(extent), got a longer one at byte \(reader.offset)")
+                throw .shapeMismatch(
+                    "expected lists of one length, \(extent), got a longer one at byte \(reader.offset)"
+                )
             }
             try list(&reader, inner, element)
             count += 1
@@ -104,7 +110,8 @@ extension ArrayJSON {
     @inline(__always)
     @discardableResult
     static func parsing<R>(
-        _ reader: inout JSONReader, _ step: (inout JSONReader) throws(JSONError) -> R
+        _ reader: inout JSONReader,
+        _ step: (inout JSONReader) throws(JSONError) -> R
     ) throws(RepresentationError) -> R {
         do throws(JSONError) {
             return try step(&reader)

@@ -5,7 +5,11 @@ package import Layouts
 package enum ArrayJSON {
     /// Appends packed elements as nested lists of the shape; rank 0 is the bare element.
     package static func write(
-        _ packed: UnsafeRawPointer, dtype: DType, shape: [Int], options: JSONOptions, to text: inout ByteBuffer
+        _ packed: UnsafeRawPointer,
+        dtype: DType,
+        shape: [Int],
+        options: JSONOptions,
+        to text: inout ByteBuffer
     ) {
         let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
         let big = dtype.isBigEndian

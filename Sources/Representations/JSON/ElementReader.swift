@@ -65,7 +65,8 @@ struct ElementReader {
     }
 
     private func readFields(
-        _ reader: inout JSONReader, into place: UnsafeMutableRawPointer
+        _ reader: inout JSONReader,
+        into place: UnsafeMutableRawPointer
     ) throws(RepresentationError) {
         var next = fields.makeIterator()
         try ArrayJSON.list(&reader, [fields.count]) { reader throws(RepresentationError) in

@@ -133,7 +133,8 @@ struct ElementWriter {
         for (index, entry) in fields.enumerated() {
             if index > 0 { text.append(UInt8(ascii: ",")) }
             let list = NestedList(
-                base: place + entry.field.byteOffset, shape: entry.field.shape,
+                base: place + entry.field.byteOffset,
+                shape: entry.field.shape,
                 itemByteCount: entry.field.dtype.byteCount
             )
             list.write(to: &text) { entry.writer.write($0, to: &$1) }

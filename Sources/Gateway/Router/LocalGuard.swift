@@ -1,0 +1,30 @@
+internal import MicroHTTP
+
+/// Keeps web pages of strangers away from a gateway that only this machine should reach.
+///
+/// A page can point a name of its own at 127.0.0.1 (DNS rebinding) or post a form there; its browser then says so in
+/// `Host` or `Origin`.
+enum LocalGuard {
+    /// Refuses a request whose `Host` or `Origin` is not this machine by one of its own names.
+    static func check(_ exchange: Exchange) throws(Problem) {
+        if let host = exchange.header("Host"), !isLocal(host[...]) {
+            throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
+        }
+        if let origin = exchange.header("Origin") {
+            let host = origin.split(separator: "://", maxSplits: 1).last ?? ""
+            guard origin.contains("://"), isLocal(host) else {
+                throw Problem(.forbidden, "expected an Origin of this machine, got \(origin)")
+            }
+        }
+    }
+
+    /// Whether this is one of the three names, with or without a port.
+    private static func isLocal(_ authority: Substring) -> Bool {
+        for name in ["localhost", "127.0.0.1", "[::1]"] where authority.lowercased().hasPrefix(name) {
+            let rest = authority.dropFirst(name.count)
+            if rest.isEmpty { return true }
+            return rest.first == ":" && rest.dropFirst().allSatisfy { $0.isASCII && $0.isNumber }
+        }
+        return false
+    }
+}
