@@ -24,6 +24,7 @@ package final class GatewayService: Service {
 
     private let configuration: Configuration
     private let catalog: Catalog
+    private let pool = SnapshotPool()
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
@@ -34,6 +35,8 @@ package final class GatewayService: Service {
 
     /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
     package func drain() { isReady.store(false, ordering: .relaxed) }
+
+    package func everySecond() { pool.trim() }
 
     package func admit(_ exchange: Exchange) -> Admission {
         do {
@@ -113,7 +116,7 @@ package final class GatewayService: Service {
             let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
             return try DataWriting(catalog: catalog).write(name, member: member, query, body, context)
         case (.data(let name, let member), _):
-            return try DataReading(catalog: catalog).read(name, member: member, query, context)
+            return try DataReading(catalog: catalog, pool: pool).read(name, member: member, query, context)
         }
     }
 

@@ -52,6 +52,7 @@ final class Acceptor: Sendable {
             let nowNs = monotonicNs()
             if nowNs >= nextSweepNs {
                 nextSweepNs = nowNs + 1_000_000_000
+                server.service.everySecond()
                 server.connections.cut { $0.isOverdue(at: nowNs, server.configuration) }
             }
         }

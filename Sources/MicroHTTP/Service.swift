@@ -7,6 +7,9 @@ package protocol Service: AnyObject, Sendable {
     /// the request to a worker; there with `mayBlock` true, and the answer has to be ``Answer/now(_:)``.
     func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer
 
+    /// Called about once a second, on a thread of the server, for what has to be done from time to time.
+    func everySecond()
+
     /// The answer when no worker is free and the queue is full.
     func overloaded() -> Response
 

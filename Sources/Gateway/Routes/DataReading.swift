@@ -1,5 +1,4 @@
 internal import Documents
-internal import Glibc
 internal import Layouts
 internal import MicroHTTP
 internal import Representations
@@ -11,6 +10,7 @@ internal import Segments
 /// private copy itself.
 struct DataReading {
     let catalog: Catalog
+    let pool: SnapshotPool
 
     func read(_ name: SegmentName, member: String?, _ query: Query, _ context: RequestContext) throws -> Response {
         var query = query
@@ -26,10 +26,10 @@ struct DataReading {
         try context.leaveEventThread(for: target.selection.region.byteCount)
         if exchange.method == .head, format != .json { return try head(target, format, context) }
         let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        let copy = try Copy(prefix: prefix, byteCount: target.selection.region.byteCount)
+        let copy = try PrivateCopy(prefix: prefix, byteCount: target.selection.region.byteCount, pool: pool)
         let snapshot = try target.segment.snapshot(target.selection.region, into: copy.data, until: context.deadline)
         let fields = fields(target, format, snapshot)
-        if format != .json { return Response(status: 200, headers: fields, body: .allocated(copy.take())) }
+        if format != .json { return Response(status: 200, headers: fields, body: copy.body()) }
         return .json(Self.json(copy.data, target, options), headers: fields)
     }
 
@@ -51,9 +51,9 @@ struct DataReading {
         }
         try context.leaveEventThread(for: region.byteCount)
         let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        let copy = try Copy(prefix: prefix, byteCount: region.byteCount)
+        let copy = try PrivateCopy(prefix: prefix, byteCount: region.byteCount, pool: pool)
         try target.segment.gather(region, into: copy.data)
-        if format != .json { return Response(status: 200, headers: fields, body: .allocated(copy.take())) }
+        if format != .json { return Response(status: 200, headers: fields, body: copy.body()) }
         return .json(Self.json(copy.data, target, options), headers: fields)
     }
 
@@ -128,32 +128,5 @@ struct DataReading {
         fields.append(("Shm-Dtype", target.dtype.description))
         fields.append(("Shm-Shape", target.selection.shape.map(String.init).joined(separator: ",")))
         return fields
-    }
-}
-
-/// Private memory for a snapshot, with room for a header before it.
-private struct Copy: ~Copyable {
-    private let base: UnsafeMutableRawPointer
-    private let byteCount: Int
-    /// Where the snapshot goes.
-    let data: UnsafeMutableRawPointer
-
-    init(prefix: [UInt8], byteCount: Int) throws(Problem) {
-        self.byteCount = prefix.count + byteCount
-        guard let base = malloc(max(self.byteCount, 1)) else {
-            throw Problem(.busy, "no memory for a snapshot of \(byteCount) bytes")
-        }
-        self.base = base
-        data = base + prefix.count
-        prefix.withUnsafeBytes { if let first = $0.baseAddress { base.copyMemory(from: first, byteCount: $0.count) } }
-    }
-
-    deinit { free(base) }
-
-    /// Gives the memory away; the new owner calls `free`.
-    consuming func take() -> UnsafeMutableRawBufferPointer {
-        let bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-        discard self
-        return bytes
     }
 }
