@@ -64,16 +64,20 @@ package final class GatewayService: Service {
     }
 
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
-        do {
-            return .now(try respond(to: exchange, RequestContext(exchange: exchange, mayBlock: mayBlock)))
-        } catch is Deferral {
-            return .later
-        } catch SegmentError.busy where !mayBlock {
-            return .later
-        } catch SegmentError.replaced where !mayBlock {
-            return .later
-        } catch {
-            return .now(Problem(error).response)
+        let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
+        var attemptsLeft = 8
+        while true {
+            do {
+                return .now(try respond(to: exchange, context))
+            } catch is Deferral {
+                return .later
+            } catch SegmentError.busy where !mayBlock {
+                return .later
+            } catch SegmentError.replaced where attemptsLeft > 0 {
+                attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
+            } catch {
+                return .now(Problem(error).response)
+            }
         }
     }
 

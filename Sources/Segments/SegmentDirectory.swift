@@ -33,6 +33,15 @@ public final class SegmentDirectory: Sendable {
 
     /// The names of the files that may be segments, in order; what each of them is, ``load(_:)`` tells.
     public func names() throws(SegmentError) -> [SegmentName] {
+        try fileNames().compactMap { try? SegmentName($0) }.sorted()
+    }
+
+    /// The names of the files that belong to drafts and journals.
+    func temporaryNames() throws(SegmentError) -> [String] {
+        try fileNames().filter { $0.hasPrefix(".shmgate-") }
+    }
+
+    private func fileNames() throws(SegmentError) -> [String] {
         let number = retrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard number >= 0 else { throw .system(SystemError("open")) }
         guard let stream = fdopendir(number) else {
@@ -40,15 +49,15 @@ public final class SegmentDirectory: Sendable {
             throw .system(SystemError("fdopendir"))
         }
         defer { closedir(stream) }
-        var names: [SegmentName] = []
+        var names: [String] = []
         while let entry = readdir(stream) {
             guard entry.pointee.d_type == DT_REG || entry.pointee.d_type == DT_UNKNOWN else { continue }
             let text = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
             }
-            if let name = try? SegmentName(text) { names.append(name) }
+            names.append(text)
         }
-        return names.sorted()
+        return names
     }
 
     /// The size of the file system and what is free of it, in bytes.
@@ -115,12 +124,19 @@ extension SegmentDirectory {
         case .failure(let error): throw .from(error, name: name)
         case .success(let number):
             let file = FileDescriptor(owning: number)
-            guard file.tryLock(F_WRLCK) else {
-                unlinkTemporary(name)
-                throw .busy("another process holds the new file \(name)")
+            // A sweeper may have come between creation and lock.
+            guard file.tryLock(F_WRLCK), isLinked(name, file) else {
+                throw .busy("another process swept the new file \(name) away")
             }
             return file
         }
+    }
+
+    private func isLinked(_ name: String, _ file: borrowing FileDescriptor) -> Bool {
+        var raw = stat()
+        guard fstatat(descriptor, name, &raw, AT_SYMLINK_NOFOLLOW) == 0, case .success(let mine) = file.status()
+        else { return false }
+        return FileStatus(raw).isSameFile(as: mine)
     }
 
     /// Removes a temporary file; one that is gone already is no matter.

@@ -78,8 +78,16 @@ struct Serve: ParsableCommand {
 
         let service: GatewayService
         do {
+            let segments = try SegmentDirectory(path: path)
+            let sweep = try segments.sweep()
+            if !sweep.isEmpty {
+                logger.info(
+                    "leftovers of processes that died",
+                    metadata: ["drafts": "\(sweep.drafts)", "journals": "\(sweep.journals)", "kept": "\(sweep.kept)"]
+                )
+            }
             service = GatewayService(
-                directory: try SegmentDirectory(path: path),
+                directory: segments,
                 configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes, isLocalOnly: address.isLoopback)
             )
         } catch {

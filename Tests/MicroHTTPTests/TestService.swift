@@ -88,6 +88,7 @@ final class TestService: Service {
     let sinksGone = Atomic(0)
     let ownersGone = Atomic(0)
     let statesGone = Atomic(0)
+    let seconds = Atomic(0)
     private let collectLimit: Int
 
     init(collectLimit: Int = 1 << 20) { self.collectLimit = collectLimit }
@@ -163,6 +164,8 @@ final class TestService: Service {
         default: return .now(text(200, "hello"))
         }
     }
+
+    func everySecond() { seconds.add(1, ordering: .sequentiallyConsistent) }
 
     func overloaded() -> Response { text(503, "overloaded") }
 
