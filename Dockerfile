@@ -23,7 +23,7 @@ RUN swift build -c release --static-swift-stdlib --product shmgate \
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libmicrohttpd12 zlib1g \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
     && groupadd --gid 10001 shmgate \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin shmgate
 COPY --from=build /out/shmgate /usr/local/bin/shmgate

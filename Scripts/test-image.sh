@@ -157,7 +157,7 @@ curl -sSf -o /dev/null -X PATCH -H 'Content-Type: application/json' -d '[1, 2, 3
 
 say "mapping it from a process of the host"
 "$python" - "/dev/shm/$segment" "$uid" "$gid" <<'PYTHON'
-import json, os, sys
+import json, mmap, os, sys  # mmap now: after setuid a private Python may be out of reach
 import numpy as np
 
 path, uid, gid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

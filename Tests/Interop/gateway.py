@@ -24,6 +24,13 @@ def binary():
     return str(max(built, key=lambda path: path.stat().st_mtime))
 
 
+def reachable_copy():
+    """The program where any user can run it; the checkout may lie in somebody's home."""
+    directory = tempfile.mkdtemp(prefix="shmgate-program-")
+    os.chmod(directory, 0o755)
+    return shutil.copy(binary(), directory)
+
+
 class Answer:
     """Status, header fields and body."""
 
@@ -42,7 +49,9 @@ class Answer:
 class Gateway:
     """`shmgate serve` over a directory of its own below /dev/shm."""
 
-    def __init__(self, *flags, directory=None):
+    def __init__(self, *flags, directory=None, user=None):
+        self.user = user if os.getuid() == 0 else None
+        self.program = reachable_copy() if self.user else binary()
         self.owns_directory = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="shmgate-interop-", dir="/dev/shm")
         self.flags = flags
@@ -51,10 +60,13 @@ class Gateway:
     def start(self):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [binary(), "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
+            [self.program, "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
         )
         line = self.process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:"), (line, self.errors())
@@ -105,5 +117,7 @@ class Gateway:
             self.stop()
             assert self.temporaries() == []
         self.log.close()
+        if self.user:
+            shutil.rmtree(os.path.dirname(self.program))
         if self.owns_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
