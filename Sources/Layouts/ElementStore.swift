@@ -1,17 +1,24 @@
-internal import Documents
+package import Documents
 internal import Glibc
-internal import Layouts
 
 /// Stores one value at one place, if the dtype of the place can hold it.
 ///
 /// Each method says whether it could; numbers round to floats, have to fit into integers, and never overflow to
 /// infinity.
-struct ElementStore {
-    let dtype: DType
-    let place: UnsafeMutableRawPointer
+package struct ElementStore {
+    /// The type of the place.
+    package let dtype: DType
+    /// Where the element goes.
+    package let place: UnsafeMutableRawPointer
+
+    /// A place of a dtype.
+    package init(dtype: DType, place: UnsafeMutableRawPointer) {
+        self.dtype = dtype
+        self.place = place
+    }
 
     /// Stores a number.
-    func number(_ number: JSONNumber) -> Bool {
+    package func number(_ number: JSONNumber) -> Bool {
         switch number {
         case .integer(let value): integer(value)
         case .unsigned(let value): integer(value)
@@ -21,7 +28,7 @@ struct ElementStore {
     }
 
     /// Stores an integer.
-    func integer<Number: FixedWidthInteger>(_ value: Number) -> Bool {
+    package func integer<Number: FixedWidthInteger>(_ value: Number) -> Bool {
         switch dtype.element {
         case .bool: flag01(value == 0 ? 0 : value == 1 ? 1 : nil)
         case .int8: exact(Int8(exactly: value))
@@ -39,7 +46,7 @@ struct ElementStore {
     }
 
     /// Stores a double that may be infinite or NaN only if the number given was.
-    func double(_ value: Double) -> Bool {
+    package func double(_ value: Double) -> Bool {
         switch dtype.element {
         case .float64: return put(value.bitPattern)
         case .float32:
@@ -61,10 +68,10 @@ struct ElementStore {
     }
 
     /// Stores a truth value; only a bool takes one.
-    func flag(_ value: Bool) -> Bool { dtype.element == .bool && put(UInt8(value ? 1 : 0)) }
+    package func flag(_ value: Bool) -> Bool { dtype.element == .bool && put(UInt8(value ? 1 : 0)) }
 
     /// Stores what `null` stands for: NaN or NaT.
-    func null() -> Bool {
+    package func null() -> Bool {
         switch dtype.element {
         case .float16, .float32, .float64, .bfloat16, .complex64, .complex128: double(.nan)
         case .datetime, .timedelta: put(UInt64(bitPattern: DateTime.nat))
@@ -73,7 +80,7 @@ struct ElementStore {
     }
 
     /// Stores a text: itself, an instant, or one of the words and digits that stand for numbers.
-    func text(_ text: String) -> Bool {
+    package func text(_ text: String) -> Bool {
         switch dtype.element {
         case .bytes:
             var text = text
@@ -100,7 +107,7 @@ struct ElementStore {
     }
 
     /// Stores bytes, padded with NUL.
-    func bytes(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package func bytes(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard case .bytes(let count) = dtype.element, bytes.count <= count else { return false }
         memset(place, 0, count)
         if let base = bytes.baseAddress { memcpy(place, base, bytes.count) }

@@ -1,17 +1,17 @@
 /// The upper half of a float32.
-enum BFloat16 {
+package enum BFloat16 {
     /// Widens; exact.
-    static func value(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+    package static func value(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
     /// Rounds to nearest, ties to even.
-    static func bits(_ value: Float) -> UInt16 {
+    package static func bits(_ value: Float) -> UInt16 {
         let bits = value.bitPattern
         if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
         return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
     }
 
     /// The value of the shortest decimal that rounds to `bits`: what a bfloat16 prints as.
-    static func shortest(_ bits: UInt16) -> Double {
+    package static func shortest(_ bits: UInt16) -> Double {
         let exact = Double(value(bits))
         if exact == 0 { return exact }
         for digits in 1...5 {

@@ -1,0 +1,184 @@
+package import Documents
+
+extension LabelContents {
+    /// Reads labels from layout JSON.
+    ///
+    /// A list of integers, floats, bools or strings; an integer n for the range of n; `{"range": [start, stop, step]}`;
+    /// `{"dtype": …, "data": […]}`; or `{"dtype": "datetime64[ns]", "start": …, "periods": n, "freq": "1D"}`.
+    package init(_ json: JSONValue) throws(LayoutError) {
+        switch json {
+        case .number:
+            guard let count = json.integer, count >= 0 else {
+                throw .invalidLayout("expected a number of labels of 0 or more")
+            }
+            self.init(labels: .range(start: 0, stop: count, step: 1), buffers: [])
+        case .array(let items): try self.init(inferring: items)
+        case .object(let object): try self.init(object)
+        default: throw .invalidLayout("expected labels as a list, a number or an object")
+        }
+    }
+
+    private init(_ object: JSONObject) throws(LayoutError) {
+        if let range = object["range"] {
+            guard object.members.count == 1, case .array(let parts) = range, (1...3).contains(parts.count) else {
+                throw .invalidLayout("expected a range as [start, stop, step]")
+            }
+            let numbers = parts.compactMap(\.integer)
+            guard numbers.count == parts.count, numbers.count < 3 || numbers[2] != 0 else {
+                throw .invalidLayout("expected a range of integers with a step that is not 0")
+            }
+            let start = numbers.count > 1 ? numbers[0] : 0
+            let stop = numbers.count > 1 ? numbers[1] : numbers[0]
+            self.init(labels: .range(start: start, stop: stop, step: numbers.count > 2 ? numbers[2] : 1), buffers: [])
+            return
+        }
+        let known: Set = ["dtype", "tz", "data", "start", "periods", "freq"]
+        if let unknown = object.members.first(where: { !known.contains($0.name) }) {
+            throw .invalidLayout("expected the fields of labels, got \(quoted(unknown.name))")
+        }
+        let (dtype, zone) = try Self.type(object)
+        if let data = object["data"] {
+            guard case .array(let items) = data else { throw .invalidLayout("expected the labels' data as a list") }
+            if let dtype {
+                try self.init(items, as: dtype, zone: zone)
+            } else {
+                try self.init(texts: items)
+            }
+            return
+        }
+        guard let dtype, case .datetime(let unit) = dtype.element else {
+            throw .invalidLayout("expected data, or start, periods and freq of a datetime64")
+        }
+        self = try Self.dateRange(object, dtype, unit, zone)
+    }
+
+    /// The dtype and time zone of an object; nil for texts.
+    private static func type(_ object: JSONObject) throws(LayoutError) -> (DType?, zone: String?) {
+        var zone: String?
+        if let value = object["tz"] {
+            guard case .string(let name) = value else { throw .invalidLayout("expected a time zone's name as a string") }
+            zone = name
+        }
+        guard let value = object["dtype"] else { throw .invalidLayout("the labels lack their dtype") }
+        if case .string(let text) = value {
+            if ["str", "string", "object", "large_utf8", "utf8"].contains(text) { return (nil, nil) }
+            // pandas writes the zone into the brackets.
+            if text.hasPrefix("datetime64["), let comma = text.firstIndex(of: ","), text.hasSuffix("]") {
+                zone = String(text[text.index(after: comma)...].dropLast().drop { $0 == " " })
+                return (try labelType(DType(text[..<comma] + "]")), zone)
+            }
+        }
+        let dtype = try DType(value)
+        if case .text = dtype.element { return (nil, nil) }
+        return (try labelType(dtype), zone)
+    }
+
+    /// Refuses what no label can be.
+    private static func labelType(_ dtype: DType) throws(LayoutError) -> DType {
+        switch dtype.element {
+        case .datetime(let unit), .timedelta(let unit):
+            let isPandas = [.second, .millisecond, .microsecond, .nanosecond].contains(unit.base) && unit.multiple == 1
+            if !isPandas { throw .invalidDType("expected labels in s, ms, us or ns, got \(dtype)") }
+        case .structured, .complex64, .complex128, .bytes, .bfloat16:
+            throw .invalidDType("expected labels of numbers, bools, texts or times, got \(dtype)")
+        default: break
+        }
+        return DType(dtype.element)
+    }
+
+    private init(_ items: [JSONValue], as dtype: DType, zone: String?) throws(LayoutError) {
+        var bytes = [UInt8](repeating: 0, count: items.count * dtype.byteCount)
+        var failed: Int?
+        bytes.withUnsafeMutableBytes { buffer in
+            guard var place = buffer.baseAddress else { return }
+            for (index, item) in items.enumerated() {
+                guard ElementStore(dtype: dtype, place: place).value(item) else {
+                    failed = index
+                    return
+                }
+                place += dtype.byteCount
+            }
+        }
+        if let failed { throw .invalidLayout("label \(failed) is no \(dtype)") }
+        self.init(labels: .elements(dtype, count: items.count, zone: zone), buffers: [bytes])
+    }
+
+    private init(texts items: [JSONValue]) throws(LayoutError) {
+        var offsets: [UInt8] = []
+        var bytes: [UInt8] = []
+        func appendOffset() { withUnsafeBytes(of: Int64(bytes.count).littleEndian) { offsets.append(contentsOf: $0) } }
+        appendOffset()
+        for (index, item) in items.enumerated() {
+            guard case .string(let text) = item else { throw .invalidLayout("label \(index) is no string") }
+            bytes.append(contentsOf: text.utf8)
+            appendOffset()
+        }
+        self.init(labels: .texts(count: items.count, byteCount: bytes.count), buffers: [offsets, bytes])
+    }
+
+    /// The type of a bare list is that of its items: all bools, all integers, all numbers, or all strings.
+    private init(inferring items: [JSONValue]) throws(LayoutError) {
+        var kinds: Set<String> = []
+        for item in items {
+            switch item {
+            case .bool: kinds.insert("bool")
+            case .number(.integer): kinds.insert("integer")
+            case .number(.unsigned): kinds.insert("unsigned")
+            case .number(.double), .null: kinds.insert("float")
+            case .string: kinds.insert("string")
+            default: kinds.insert("none")
+            }
+        }
+        switch kinds {
+        case []: self.init(labels: .range(start: 0, stop: 0, step: 1), buffers: [])
+        case ["bool"]: try self.init(items, as: DType(.bool), zone: nil)
+        case ["integer"]: try self.init(items, as: DType(.int64), zone: nil)
+        case ["unsigned"], ["integer", "unsigned"]: try self.init(items, as: DType(.uint64), zone: nil)
+        case ["float"], ["integer", "float"]: try self.init(items, as: DType(.float64), zone: nil)
+        case ["string"]: try self.init(texts: items)
+        default: throw .invalidLayout("expected labels of one type, got \(kinds.sorted().joined(separator: " and "))")
+        }
+    }
+
+    private static func dateRange(
+        _ object: JSONObject, _ dtype: DType, _ unit: TimeUnit, _ zone: String?
+    ) throws(LayoutError) -> LabelContents {
+        guard case .string(let startText) = object["start"], let periods = object["periods"]?.integer, periods >= 0,
+            case .string(let freq) = object["freq"]
+        else { throw .invalidLayout("expected a date range with start, periods and freq") }
+        guard case .count(let start) = DateTime.read(startText, unit: unit), start != DateTime.nat else {
+            throw .invalidLayout("expected a start that \(dtype) can hold, got \(quoted(startText))")
+        }
+        let digits = freq.prefix { $0.isASCII && $0.isNumber }
+        let bases: [String: TimeUnit.Base] = [
+            "D": .day, "h": .hour, "min": .minute, "s": .second, "ms": .millisecond, "us": .microsecond,
+            "ns": .nanosecond,
+        ]
+        guard let base = bases[String(freq.dropFirst(digits.count))], let number = digits.isEmpty ? 1 : Int64(digits),
+            number > 0, let step = Duration.convert(number, from: TimeUnit(base), to: unit)
+        else { throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))") }
+        let (reach, overflow) = step.multipliedReportingOverflow(by: Int64(max(periods - 1, 0)))
+        guard !overflow, !start.addingReportingOverflow(reach).overflow, periods <= Int.max / 8 else {
+            throw .invalidLayout("the date range goes beyond what \(dtype) can hold")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(8 * periods)
+        for index in 0..<periods {
+            withUnsafeBytes(of: (start + step * Int64(index)).littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        return LabelContents(labels: .elements(dtype, count: periods, zone: zone), buffers: [bytes])
+    }
+}
+
+extension ElementStore {
+    /// Stores a JSON value that is no list.
+    package func value(_ json: JSONValue) -> Bool {
+        switch json {
+        case .number(let number): self.number(number)
+        case .string(let text): self.text(text)
+        case .bool(let flag): self.flag(flag)
+        case .null: null()
+        case .array, .object: false
+        }
+    }
+}
