@@ -53,7 +53,7 @@ final class Acceptor: Sendable {
             if nowNs >= nextSweepNs {
                 nextSweepNs = nowNs + 1_000_000_000
                 server.service.everySecond()
-                server.connections.cut { $0.isOverdue(at: nowNs, server.configuration) }
+                server.connections.cut { $0.hasVanished || $0.isOverdue(at: nowNs, server.configuration) }
             }
         }
     }

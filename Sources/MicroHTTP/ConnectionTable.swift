@@ -36,6 +36,18 @@ final class ConnectionRecord: Sendable {
     /// Counts bytes of the body.
     func count(_ bytes: Int) { bodyBytes.add(bytes, ordering: .relaxed) }
 
+    /// Whether the client closed its side although it still owes a header block or the rest of a body.
+    ///
+    /// libmicrohttpd 0.9.75 misses a close that arrives together with the last bytes: epoll tells it once, it reads the
+    /// bytes, and waits for an event that never comes. What is unread is left to it.
+    var hasVanished: Bool {
+        guard stage.load(ordering: .relaxed) != Stage.answering.rawValue else { return false }
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN | peerClosed), revents: 0)
+        guard poll(&polled, 1, 0) > 0, polled.revents & Int16(peerClosed | POLLHUP) != 0 else { return false }
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+    }
+
     /// Whether the client took longer than it may: for a header block, or with a body slower than the least rate.
     func isOverdue(at nowNs: Int64, _ configuration: Server.Configuration) -> Bool {
         let seconds = Double(nowNs - sinceNs.load(ordering: .relaxed)) / 1e9
@@ -69,6 +81,9 @@ final class ConnectionTable: Sendable {
         }
     }
 }
+
+/// Linux's `POLLRDHUP`: the peer sends no more.
+private let peerClosed: Int32 = 0x2000
 
 /// Nanoseconds since some point in the past, exact to a few milliseconds.
 func monotonicNs() -> Int64 {

@@ -107,7 +107,10 @@ package final class Server: Sendable {
         guard let stopping = running.withLock({ $0.take() }) else { return }
         stopping.acceptor.stop()
         let deadlineNs = monotonicNs() + Int64(drainSeconds * 1e9)
-        while activeRequests.current > 0, monotonicNs() < deadlineNs { usleep(2_000) }
+        while activeRequests.current > 0, monotonicNs() < deadlineNs {
+            connections.cut { $0.hasVanished }
+            usleep(2_000)
+        }
         connections.cut { _ in true }
         // A worker resumes what it has; libmicrohttpd must not be stopped while a connection is suspended.
         workers.stop()
