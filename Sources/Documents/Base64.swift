@@ -1,61 +1,72 @@
-private let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
 extension ByteBuffer {
-    /// Appends bytes in base64 with padding, without quotes.
+    /// Appends bytes in base64 (RFC 4648, section 4) with padding, without quotes.
     package mutating func appendBase64(_ bytes: UnsafeRawBufferPointer) {
-        reserve((bytes.count + 2) / 3 * 4)
-        var next = 0
-        while next < bytes.count {
-            let left = bytes.count - next
-            let group =
-                UInt32(bytes[next]) << 16 | (left > 1 ? UInt32(bytes[next + 1]) << 8 : 0)
-                | (left > 2 ? UInt32(bytes[next + 2]) : 0)
-            for place in 0..<4 {
-                if place > left {
-                    append(UInt8(ascii: "="))
-                } else {
-                    append(alphabet.utf8Start[Int(group >> UInt32(18 - 6 * place) & 63)])
-                }
+        let digitCount = (bytes.count + 2) / 3 * 4
+        append(upTo: digitCount) { place in
+            var digits = place
+            var next = 0
+            while next + 3 <= bytes.count {
+                let group = Int(bytes[next]) << 16 | Int(bytes[next + 1]) << 8 | Int(bytes[next + 2])
+                for index in 0..<4 { digits[index] = digit(group, index) }
+                digits += 4
+                next += 3
             }
-            next += 3
+            let left = bytes.count - next
+            if left > 0 {
+                let group = Int(bytes[next]) << 16 | (left > 1 ? Int(bytes[next + 1]) << 8 : 0)
+                for index in 0..<4 { digits[index] = index <= left ? digit(group, index) : padding }
+            }
+            return digitCount
         }
     }
 }
 
-/// Appends what padded base64 of the standard alphabet stands for; false, with nothing appended that counts, if it is
-/// none.
+/// Appends the bytes that padded base64 of the standard alphabet stands for; false, with nothing appended, where the
+/// text is none.
 package func decodeBase64(_ text: String, into buffer: inout ByteBuffer) -> Bool {
     var text = text
-    return text.withUTF8 { digits in
-        guard digits.count % 4 == 0 else { return false }
-        let padding = digits.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        var group: UInt32 = 0
-        buffer.reserve(digits.count / 4 * 3)
-        for (position, digit) in digits.enumerated() {
-            if position >= digits.count - padding {
-                group <<= 6
-            } else {
-                guard let value = sextet(digit) else { return false }
-                group = group << 6 | value
-            }
-            guard position % 4 == 3 else { continue }
-            let count = position == digits.count - 1 ? 3 - padding : 3
-            for place in 0..<count { buffer.append(UInt8(truncatingIfNeeded: group >> UInt32(16 - 8 * place))) }
-            // Bits that no byte takes must be zero, else two texts would stand for the same bytes.
-            if count < 3, group & (1 << UInt32(24 - 8 * count) - 1) != 0 { return false }
-            group = 0
-        }
-        return true
-    }
+    return text.withUTF8 { decodeBase64(digits: $0, into: &buffer) }
 }
 
-private func sextet(_ digit: UInt8) -> UInt32? {
-    switch digit {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(digit - UInt8(ascii: "A"))
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(digit - UInt8(ascii: "a") + 26)
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit - UInt8(ascii: "0") + 52)
-    case UInt8(ascii: "+"): 62
-    case UInt8(ascii: "/"): 63
-    default: nil
+private func decodeBase64(digits: UnsafeBufferPointer<UInt8>, into buffer: inout ByteBuffer) -> Bool {
+    guard digits.count % 4 == 0 else { return false }
+    if digits.isEmpty { return true }
+    let missing = digits[digits.count - 1] != padding ? 0 : digits[digits.count - 2] != padding ? 1 : 2
+    let byteCount = digits.count / 4 * 3 - missing
+    let before = buffer.count
+    buffer.append(upTo: byteCount) { place in
+        var next = 0
+        var written = 0
+        while written < byteCount {
+            var group = 0
+            let byteCountHere = min(3, byteCount - written)
+            for index in 0..<4 {
+                let value = index <= byteCountHere ? sextets[Int(digits[next + index])] : 0
+                guard value < 64 else { return 0 }
+                group = group << 6 | Int(value)
+            }
+            // Bits that no byte takes must be zero, else two texts would stand for the same bytes.
+            guard group & (1 << (24 - 8 * byteCountHere) - 1) == 0 else { return 0 }
+            for index in 0..<byteCountHere {
+                place[written + index] = UInt8(truncatingIfNeeded: group >> (16 - 8 * index))
+            }
+            next += 4
+            written += byteCountHere
+        }
+        return written
     }
+    return buffer.count == before + byteCount
 }
+
+private let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+private let padding = UInt8(ascii: "=")
+
+/// What each byte stands for as a digit; 255 where it is none.
+private let sextets: InlineArray<256, UInt8> = {
+    var values = InlineArray<256, UInt8>(repeating: 255)
+    for value in 0..<64 { values[Int(alphabet.utf8Start[value])] = UInt8(value) }
+    return values
+}()
+
+@inline(__always)
+private func digit(_ group: Int, _ index: Int) -> UInt8 { alphabet.utf8Start[group >> (18 - 6 * index) & 63] }

@@ -7,7 +7,7 @@ package struct ByteBuffer: ~Copyable {
     /// How many bytes it holds.
     package private(set) var count = 0
 
-    /// An empty buffer with room for some bytes.
+    /// An empty buffer with room for at least `capacity` bytes; a process without memory for them ends.
     package init(capacity: Int = 0) {
         self.capacity = max(capacity, 64)
         guard let base = malloc(self.capacity) else { fatalError("no memory for \(capacity) bytes") }
@@ -16,7 +16,7 @@ package struct ByteBuffer: ~Copyable {
 
     deinit { free(base) }
 
-    /// Makes room for so many bytes more.
+    /// Makes room for `additional` bytes more; a process without memory for them ends.
     package mutating func reserve(_ additional: Int) {
         if additional > capacity - count { grow(additional) }
     }
@@ -60,16 +60,24 @@ package struct ByteBuffer: ~Copyable {
         count += body((base + count).assumingMemoryBound(to: UInt8.self))
     }
 
-    /// The bytes, valid during the call.
+    /// Calls `body` with the bytes, which are valid during the call only; its error is thrown on.
     package func withUnsafeBytes<R: ~Copyable, E: Error>(
         _ body: (UnsafeRawBufferPointer) throws(E) -> R
     ) throws(E) -> R {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }
 
-    /// Gives the memory away, to be freed with C's free function.
-    ///
-    /// Its address is never nil.
+    /// Calls `body` with the bytes to change them in place; they are valid during the call only, its error is thrown on.
+    package mutating func withUnsafeMutableBytes<R: ~Copyable, E: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeMutableRawBufferPointer(start: base, count: count))
+    }
+
+    /// The byte that was appended last; nil in an empty buffer.
+    var last: UInt8? { count == 0 ? nil : base.load(fromByteOffset: count - 1, as: UInt8.self) }
+
+    /// Gives the memory to the caller, who frees it with C's `free`; its address is never nil, even without bytes.
     package consuming func take() -> UnsafeMutableRawBufferPointer {
         let bytes = UnsafeMutableRawBufferPointer(start: base, count: count)
         discard self

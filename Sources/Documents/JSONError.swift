@@ -2,11 +2,17 @@
 package struct JSONError: Error, Equatable, CustomStringConvertible {
     /// The kinds of fault.
     package enum Kind: Sendable {
+        /// Something else was expected here.
         case syntax
+        /// Arrays and objects nest deeper than the reader allows.
         case depth
+        /// A name occurs twice in one object.
         case duplicateKey
+        /// A string is not UTF-8.
         case encoding
+        /// An escape names half of a surrogate pair.
         case surrogate
+        /// Something stands behind the value.
         case trailing
     }
 

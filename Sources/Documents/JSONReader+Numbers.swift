@@ -1,113 +1,122 @@
-internal import Glibc
-
 extension JSONReader {
     /// Reads a number; one that no double can hold is ``JSONNumber/overflow``, not an error.
     package mutating func number() throws(JSONError) -> JSONNumber {
         skipSpaces()
+        // Offsets in a local variable stay in registers; in the reader each digit would be a store.
         let start = offset
-        let isNegative = current == UInt8(ascii: "-")
-        if isNegative { offset += 1 }
-        var scan = DigitScan()
-        let firstDigit = offset
-        take(&scan, isFraction: false)
-        guard offset > firstDigit else { throw unexpected("a digit") }
-        if bytes[firstDigit] == UInt8(ascii: "0"), offset > firstDigit + 1 {
-            offset = firstDigit + 1
-            throw unexpected("no digit behind a leading zero")
+        var next = start
+        let isNegative = start < bytes.count && bytes[start] == UInt8(ascii: "-")
+        if isNegative { next += 1 }
+        let first = next
+        var mantissa = takeDigits(0, from: &next)
+        var digitCount = next - first
+        if digitCount == 0 { throw unexpected("a digit", at: next) }
+        if bytes[first] == UInt8(ascii: "0") {
+            if digitCount > 1 { throw unexpected("no digit behind a leading zero", at: first + 1) }
+            digitCount = 0
         }
+        var exponent = 0
         var isInteger = true
-        if current == UInt8(ascii: ".") {
+        if next < bytes.count, bytes[next] == UInt8(ascii: ".") {
             isInteger = false
-            offset += 1
-            let first = offset
-            take(&scan, isFraction: true)
-            guard offset > first else { throw unexpected("a digit behind the point") }
+            next += 1
+            let fraction = next
+            mantissa = takeDigits(mantissa, from: &next)
+            if next == fraction { throw unexpected("a digit behind the point", at: next) }
+            exponent = fraction - next
+            digitCount -= exponent
         }
-        if current == UInt8(ascii: "e") || current == UInt8(ascii: "E") {
+        if next < bytes.count, bytes[next] | 0x20 == UInt8(ascii: "e") {
             isInteger = false
-            scan.exponent += try exponent()
+            exponent += try takeExponent(from: &next)
         }
-        if isInteger, !scan.isInexact, let number = Self.integer(scan.mantissa, isNegative) { return number }
-        let value = double(scan, isNegative, from: start)
-        return value.isFinite ? .double(value) : .overflow
+        offset = next
+        if digitCount > NumberDigits.limit {
+            return longNumber(first, isNegative: isNegative, isInteger: isInteger, exponent: exponent)
+        }
+        if isInteger, let number = Self.integer(mantissa, isNegative: isNegative) { return number }
+        guard let magnitude = DecimalNumber(mantissa, exponent).nearestDouble else { return slowDouble(from: start) }
+        return Self.double(magnitude, isNegative: isNegative)
     }
 
-    /// Digits of a mantissa of at most 19, and the power of ten that goes with them.
-    private struct DigitScan {
-        var mantissa: UInt64 = 0
-        var digits = 0
-        var exponent = 0
-        /// Whether digits had to be left out.
-        var isInexact = false
+    /// Appends digits to a mantissa, which wraps where it has more than 19.
+    @inline(__always)
+    private func takeDigits(_ mantissa: UInt64, from next: inout Int) -> UInt64 {
+        var mantissa = mantissa
+        while next + 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self))
+            guard let value = eightDigits(word) else { break }
+            mantissa = mantissa &* 100_000_000 &+ value
+            next += 8
+        }
+        while next < bytes.count {
+            let digit = bytes[next] &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
+            mantissa = mantissa &* 10 &+ UInt64(digit)
+            next += 1
+        }
+        return mantissa
     }
 
     @inline(__always)
-    private mutating func take(_ scan: inout DigitScan, isFraction: Bool) {
-        while offset < bytes.count {
-            let digit = bytes[offset] &- UInt8(ascii: "0")
-            guard digit < 10 else { return }
-            offset += 1
-            if scan.digits < 19 {
-                scan.mantissa = scan.mantissa &* 10 &+ UInt64(digit)
-                if scan.mantissa != 0 { scan.digits += 1 }
-                if isFraction { scan.exponent -= 1 }
-            } else if !isFraction, scan.digits == 19, scan.exponent == 0,
-                let wide = Self.appending(digit, to: scan.mantissa)
-            {
-                // The twentieth digit of a number below 2^64.
-                scan.mantissa = wide
-                scan.digits = 20
-            } else {
-                scan.isInexact = true
-                if !isFraction { scan.exponent += 1 }
-            }
-        }
-    }
-
-    private static func appending(_ digit: UInt8, to mantissa: UInt64) -> UInt64? {
-        let (tens, overflow) = mantissa.multipliedReportingOverflow(by: 10)
-        let (sum, beyond) = tens.addingReportingOverflow(UInt64(digit))
-        return overflow || beyond ? nil : sum
-    }
-
-    private mutating func exponent() throws(JSONError) -> Int {
-        offset += 1
-        let isNegative = current == UInt8(ascii: "-")
-        if isNegative || current == UInt8(ascii: "+") { offset += 1 }
-        let first = offset
+    private func takeExponent(from next: inout Int) throws(JSONError) -> Int {
+        next += 1
+        let isNegative = next < bytes.count && bytes[next] == UInt8(ascii: "-")
+        if isNegative || next < bytes.count && bytes[next] == UInt8(ascii: "+") { next += 1 }
+        let first = next
         var value = 0
-        while let byte = current, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
-            if value < 100_000 { value = value * 10 + Int(byte - UInt8(ascii: "0")) }
-            offset += 1
+        while next < bytes.count {
+            let digit = bytes[next] &- UInt8(ascii: "0")
+            guard digit < 10 else { break }
+            // More digits than memory holds could not bring such a number back into range.
+            if value < 1_000_000_000_000_000 { value = value * 10 + Int(digit) }
+            next += 1
         }
-        guard offset > first else { throw unexpected("a digit of the exponent") }
+        if next == first { throw unexpected("a digit of the exponent", at: next) }
         return isNegative ? -value : value
     }
 
-    private static func integer(_ mantissa: UInt64, _ isNegative: Bool) -> JSONNumber? {
+    private static func integer(_ mantissa: UInt64, isNegative: Bool) -> JSONNumber? {
         if !isNegative {
-            return Int64(exactly: mantissa).map { .integer($0) } ?? .unsigned(mantissa)
+            return mantissa <= Int64.max ? .integer(Int64(mantissa)) : .unsigned(mantissa)
         }
         if mantissa == 0 { return .double(-0.0) }
         return mantissa <= Int64.min.magnitude ? .integer(Int64(truncatingIfNeeded: 0 &- mantissa)) : nil
     }
 
-    /// Exact where mantissa and power of ten are doubles themselves; else the C library, which rounds correctly.
-    private func double(_ scan: DigitScan, _ isNegative: Bool, from start: Int) -> Double {
-        if !scan.isInexact, scan.mantissa <= 1 << 53, abs(scan.exponent) <= 22 {
-            let power = Self.powersOfTen[abs(scan.exponent)]
-            let value = scan.exponent < 0 ? Double(scan.mantissa) / power : Double(scan.mantissa) * power
-            return isNegative ? -value : value
-        }
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: offset - start + 1) { text in
-            for index in 0..<(offset - start) { text[index] = CChar(bitPattern: bytes[start + index]) }
-            text[offset - start] = 0
-            return text.baseAddress.map { strtod($0, nil) } ?? 0
-        }
+    private static func double(_ magnitude: Double, isNegative: Bool) -> JSONNumber {
+        magnitude.isFinite ? .double(isNegative ? -magnitude : magnitude) : .overflow
     }
 
-    private static let powersOfTen: [Double] = [
-        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-        1e20, 1e21, 1e22,
-    ]
+    /// More digits than a mantissa of 64 bits surely holds; `first` is the first of them.
+    private func longNumber(_ first: Int, isNegative: Bool, isInteger: Bool, exponent: Int) -> JSONNumber {
+        let digits = NumberDigits(bytes[first..<offset])
+        if isInteger, let exact = digits.exactInteger, let number = Self.integer(exact, isNegative: isNegative) {
+            return number
+        }
+        guard let magnitude = digits.nearestDouble(lastExponent: exponent) else {
+            return slowDouble(from: isNegative ? first - 1 : first)
+        }
+        return Self.double(magnitude, isNegative: isNegative)
+    }
+
+    private func slowDouble(from start: Int) -> JSONNumber {
+        let value = exactDouble(UnsafeRawBufferPointer(rebasing: bytes[start..<offset]))
+        return value.isFinite ? .double(value) : .overflow
+    }
+}
+
+/// The number that eight bytes spell, the first of them lowest in the word; nil unless all are digits.
+@inline(__always)
+private func eightDigits(_ word: UInt64) -> UInt64? {
+    let high: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
+    // Digits are 0x30 to 0x39: the upper half is 3, and still is when 6 is added.
+    guard word & high == 0x3030_3030_3030_3030, (word &+ 0x0606_0606_0606_0606) & high == 0x3030_3030_3030_3030 else {
+        return nil
+    }
+    // Neighbours join: eight digits to four pairs, to two quadruples, to one number.
+    let digits = word & 0x0F0F_0F0F_0F0F_0F0F
+    let pairs = (digits &* 10 &+ digits >> 8) & 0x00FF_00FF_00FF_00FF
+    let quadruples = (pairs &* 100 &+ pairs >> 16) & 0x0000_FFFF_0000_FFFF
+    return (quadruples &* 10_000 &+ quadruples >> 32) & 0xFFFF_FFFF
 }

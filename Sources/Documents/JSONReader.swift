@@ -79,12 +79,15 @@ package struct JSONReader {
     /// Reads true or false.
     package mutating func bool() throws(JSONError) -> Bool {
         skipSpaces()
-        if current == UInt8(ascii: "t") {
+        switch current {
+        case UInt8(ascii: "t"):
             try word("true")
             return true
+        case UInt8(ascii: "f"):
+            try word("false")
+            return false
+        default: throw unexpected("true or false")
         }
-        try word("false")
-        return false
     }
 
     /// Reads null.
@@ -104,7 +107,7 @@ package struct JSONReader {
         case .array:
             try beginArray()
             while try nextElement() { _ = try skip() }
-        case .string: _ = try string()
+        case .string: _ = try skipString()
         case .number: _ = try number()
         case .bool: _ = try bool()
         case .null: try null()
@@ -140,11 +143,11 @@ package struct JSONReader {
     package mutating func finish() throws(JSONError) {
         skipSpaces()
         if offset < bytes.count {
-            throw JSONError(kind: .trailing, offset: offset, reason: "expected the end of the document, got more")
+            throw unexpected("the end of the document", kind: .trailing)
         }
     }
 
-    /// A part of the document, for error messages.
+    /// A part of the document, for error messages; what is no UTF-8 in it is replaced.
     package func text(in range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
     /// The next byte, or nil at the end.
@@ -160,15 +163,16 @@ package struct JSONReader {
         }
     }
 
-    /// The error of meeting something else here.
-    func unexpected(_ what: String) -> JSONError {
+    /// The error of meeting something else, here or at another byte.
+    func unexpected(_ what: String, at place: Int? = nil, kind: JSONError.Kind = .syntax) -> JSONError {
+        let place = place ?? offset
         let got: String
-        switch current {
+        switch place < bytes.count ? bytes[place] : nil {
         case .none: got = "the end of the document"
         case .some(let byte) where (0x21...0x7E).contains(byte): got = "'\(Character(Unicode.Scalar(byte)))'"
         case .some(let byte): got = "the byte \(byte)"
         }
-        return JSONError(kind: .syntax, offset: offset, reason: "expected \(what), got \(got)")
+        return JSONError(kind: kind, offset: place, reason: "expected \(what), got \(got)")
     }
 
     private mutating func enter(_ bracket: UInt8, _ what: String) throws(JSONError) {
@@ -207,21 +211,5 @@ package struct JSONReader {
             guard current == word.utf8Start[index] else { throw unexpected("\(word)") }
             offset += 1
         }
-    }
-}
-
-/// The names that an object has had so far.
-private struct KeySet {
-    private var few: [String] = []
-    /// By their bytes, for Swift's strings are equal where only their spelling in Unicode differs.
-    private var many: Set<[UInt8]> = []
-
-    /// Adds a name; false if it was there.
-    mutating func insert(_ key: String) -> Bool {
-        if !many.isEmpty { return many.insert(Array(key.utf8)).inserted }
-        if few.contains(where: { $0.utf8.elementsEqual(key.utf8) }) { return false }
-        few.append(key)
-        if few.count == 32 { many = Set(few.map { Array($0.utf8) }) }
-        return true
     }
 }

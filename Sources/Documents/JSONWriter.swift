@@ -1,8 +1,8 @@
 /// Writes objects and arrays, and puts the commas.
 package struct JSONWriter: ~Copyable {
-    /// The text so far; one value may be appended to it raw behind a ``key(_:)-(StaticString)``.
+    /// The text so far; values may be appended to it raw, and whoever appends several puts the commas between them.
     package var buffer: ByteBuffer
-    private var needsComma = false
+    private var depth = 0
 
     /// An empty document.
     package init(capacity: Int = 256) { buffer = ByteBuffer(capacity: capacity) }
@@ -33,43 +33,49 @@ package struct JSONWriter: ~Copyable {
 
     /// Writes a string.
     package mutating func string(_ text: String) {
-        beginValue()
+        separate()
         buffer.appendJSON(text)
     }
 
     /// Writes an integer.
     package mutating func integer(_ value: Int64) {
-        beginValue()
+        separate()
         buffer.appendDecimal(value)
     }
 
     /// Writes an integer.
     package mutating func unsigned(_ value: UInt64) {
-        beginValue()
+        separate()
         buffer.appendDecimal(value)
     }
 
-    /// Writes a finite number.
+    /// Writes a finite number, so that it stays a float.
     package mutating func double(_ value: Double) {
-        beginValue()
+        separate()
         buffer.appendDecimal(value)
     }
 
     /// Writes a truth value.
     package mutating func bool(_ value: Bool) {
-        beginValue()
+        separate()
         if value { buffer.append("true") } else { buffer.append("false") }
     }
 
     /// Writes null.
     package mutating func null() {
-        beginValue()
+        separate()
         buffer.append("null")
+    }
+
+    /// Writes bytes that are JSON already, as one value.
+    package mutating func raw(_ json: UnsafeRawBufferPointer) {
+        separate()
+        buffer.append(contentsOf: json)
     }
 
     /// Writes text that is JSON already, as one value.
     package mutating func raw(_ json: String) {
-        beginValue()
+        separate()
         buffer.append(json)
     }
 
@@ -90,36 +96,35 @@ package struct JSONWriter: ~Copyable {
         case .string(let text): string(text)
         case .number(.integer(let number)): integer(number)
         case .number(.unsigned(let number)): unsigned(number)
-        case .number(.double(let number)): double(number)
+        case .number(.double(let number)) where number.isFinite: double(number)
         case .bool(let flag): bool(flag)
-        case .null, .number(.overflow): null()
+        case .null, .number: null()
         }
     }
 
-    /// Ends the document.
-    package consuming func finish() -> ByteBuffer { buffer }
+    /// Ends the document and gives its bytes to the caller; all that was opened must be closed.
+    package consuming func finish() -> ByteBuffer {
+        precondition(depth == 0, "a document ends with everything closed that was opened in it")
+        return buffer
+    }
 
     private mutating func begin(_ bracket: UInt8) {
         separate()
-        needsComma = false
         buffer.append(bracket)
+        depth += 1
     }
 
     private mutating func end(_ bracket: UInt8) {
+        precondition(depth > 0, "only what was opened can be closed")
         buffer.append(bracket)
-        needsComma = true
+        depth -= 1
     }
 
-    private mutating func beginValue() {
-        separate()
-        needsComma = true
-    }
-
-    /// A comma where a value or member stands before; after a key there is none, so the key sets the mark back.
+    /// Puts a comma behind a value; the last byte tells, also of values that were appended raw.
     private mutating func separate() {
-        if needsComma, !endsWithColon { buffer.append(UInt8(ascii: ",")) }
-        needsComma = true
+        switch buffer.last {
+        case nil, UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ":"), UInt8(ascii: ","): break
+        default: buffer.append(UInt8(ascii: ","))
+        }
     }
-
-    private var endsWithColon: Bool { buffer.withUnsafeBytes { $0.last == UInt8(ascii: ":") } }
 }
