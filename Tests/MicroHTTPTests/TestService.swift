@@ -46,7 +46,8 @@ final class CountingSink: BodySink, Sendable {
     private let stopAfter: Int
     private let onDeinit: @Sendable () -> Void
 
-    init(stopAfter: Int = .max, onDeinit: @escaping @Sendable () -> Void) {
+    /// Calls `onDeinit` when it goes.
+    init(stopAfter: Int, onDeinit: @escaping @Sendable () -> Void) {
         self.stopAfter = stopAfter
         self.onDeinit = onDeinit
     }
@@ -94,10 +95,10 @@ final class TestService: Service {
     init(collectLimit: Int = 1 << 20) { self.collectLimit = collectLimit }
 
     /// Counts its own end.
-    final class Tracer {
-        private let onDeinit: () -> Void
+    final class Tracer: Sendable {
+        private let onDeinit: @Sendable () -> Void
 
-        init(_ onDeinit: @escaping () -> Void) { self.onDeinit = onDeinit }
+        init(_ onDeinit: @escaping @Sendable () -> Void) { self.onDeinit = onDeinit }
 
         deinit { onDeinit() }
     }
@@ -122,13 +123,14 @@ final class TestService: Service {
 
     func admit(_ exchange: Exchange) -> Admission {
         admitted.add(1, ordering: .sequentiallyConsistent)
-        exchange.state = Tracer { [self] in statesGone.add(1, ordering: .sequentiallyConsistent) }
         let path = String(decoding: exchange.path, as: UTF8.self)
+        let tracer = Tracer { [self] in statesGone.add(1, ordering: .sequentiallyConsistent) }
+        exchange.state = tracer
         switch path {
         case "/refuse": return .refuse(text(403, "refused"))
         case "/stream", "/half":
             let sink = CountingSink(stopAfter: path == "/half" ? 1_000 : .max) { [self] in
-                sinksGone.add(1, ordering: .sequentiallyConsistent)
+                withExtendedLifetime(tracer) { _ = sinksGone.add(1, ordering: .sequentiallyConsistent) }
             }
             exchange.state = sink
             return .stream(sink)
