@@ -56,7 +56,9 @@ extension LabelContents {
     private static func type(_ object: JSONObject) throws(LayoutError) -> (DType?, zone: String?) {
         var zone: String?
         if let value = object["tz"] {
-            guard case .string(let name) = value else { throw .invalidLayout("expected a time zone's name as a string") }
+            guard case .string(let name) = value else {
+                throw .invalidLayout("expected a time zone's name as a string")
+            }
             zone = name
         }
         guard let value = object["dtype"] else { throw .invalidLayout("the labels lack their dtype") }
@@ -141,7 +143,10 @@ extension LabelContents {
     }
 
     private static func dateRange(
-        _ object: JSONObject, _ dtype: DType, _ unit: TimeUnit, _ zone: String?
+        _ object: JSONObject,
+        _ dtype: DType,
+        _ unit: TimeUnit,
+        _ zone: String?
     ) throws(LayoutError) -> LabelContents {
         guard case .string(let startText) = object["start"], let periods = object["periods"]?.integer, periods >= 0,
             case .string(let freq) = object["freq"]

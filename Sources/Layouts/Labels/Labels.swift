@@ -65,7 +65,8 @@ package enum Labels: Equatable, Sendable {
     }
 
     static func rangeCount(_ start: Int, _ stop: Int, _ step: Int) -> Int {
-        let (distance, overflow) = step > 0 ? stop.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(stop)
+        let (distance, overflow) =
+            step > 0 ? stop.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(stop)
         if overflow || distance <= 0 { return 0 }
         return Int((UInt(distance) - 1) / step.magnitude) + 1
     }
