@@ -28,6 +28,10 @@ final class Catalog: Sendable {
     private let open = Mutex<[SegmentName: OpenSegment]>([:])
     /// So many stay open; the kernel allows a process some 65,000 mappings.
     private static let limit = 16_384
+    /// So many are looked at by one ``tidy()``.
+    private static let tidyLimit = 1_024
+    /// How many ``tidy()`` has looked at so far.
+    private let tidied = Atomic(0)
 
     init(_ directory: SegmentDirectory) { self.directory = directory }
 
@@ -43,6 +47,21 @@ final class Catalog: Sendable {
             $0[name] = fresh
         }
         return fresh
+    }
+
+    /// Lets go of segments whose name leads elsewhere or nowhere, for their memory is not free before.
+    ///
+    /// Looks at some of them each time it is called, so that it is cheap however many are open.
+    func tidy() {
+        let known = open.withLock { Array($0) }
+        if known.isEmpty { return }
+        let count = min(known.count, Self.tidyLimit)
+        let start = tidied.wrappingAdd(count, ordering: .relaxed).oldValue
+        for turn in start..<(start + count) {
+            let (name, segment) = known[turn % known.count]
+            if (try? segment.segment.isCurrent()) == true { continue }
+            open.withLock { if $0[name] === segment { $0[name] = nil } }
+        }
     }
 
     /// Lets go of a name that was taken away.

@@ -36,7 +36,10 @@ package final class GatewayService: Service {
     /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
     package func drain() { isReady.store(false, ordering: .relaxed) }
 
-    package func everySecond() { pool.trim() }
+    package func everySecond() {
+        pool.trim()
+        catalog.tidy()
+    }
 
     package func admit(_ exchange: Exchange) -> Admission {
         do {
@@ -46,6 +49,7 @@ package final class GatewayService: Service {
             if let length = exchange.contentLength, length > UInt64(configuration.maxBodyBytes) {
                 throw tooLargeProblem
             }
+            if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
             guard case .data(let name, _) = pending.route, exchange.method == .patch else {
                 return .collect(limit: configuration.maxBodyBytes)
             }

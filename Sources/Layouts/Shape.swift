@@ -4,15 +4,16 @@ package import Documents
 package let maximumRank = 64
 
 /// The product of extents and a size, or nil if no machine can count it.
+///
+/// As in NumPy the extents beside a zero have to be countable too: strides are made of them.
 package func product(_ shape: [Int], times size: Int) -> Int? {
-    if shape.contains(0) { return 0 }
     var result = size
-    for extent in shape {
+    for extent in shape where extent != 0 {
         let (next, overflow) = result.multipliedReportingOverflow(by: extent)
         if overflow { return nil }
         result = next
     }
-    return result
+    return shape.contains(0) ? 0 : result
 }
 
 /// A shape as Python prints a tuple.
@@ -26,7 +27,8 @@ package func contiguousStrides(_ shape: [Int], itemByteCount: Int) -> [Int] {
     var step = itemByteCount
     for axis in shape.indices.reversed() {
         strides[axis] = step
-        step *= max(shape[axis], 1)
+        // Wraps only where an extent of 0 leaves nothing to step to.
+        step = step &* max(shape[axis], 1)
     }
     return strides
 }

@@ -58,10 +58,10 @@ enum Cast {
         case .uint16: return number(store, integer(place, big) as UInt16)
         case .uint32: return number(store, integer(place, big) as UInt32)
         case .uint64: return number(store, integer(place, big) as UInt64)
-        case .float16: return store.double(Double(Float16(bitPattern: integer(place, big))))
-        case .bfloat16: return store.double(Double(BFloat16.value(integer(place, big))))
-        case .float32: return store.double(Double(Float(bitPattern: integer(place, big))))
-        case .float64: return store.double(Double(bitPattern: integer(place, big)))
+        case .float16: return number(store, Double(Float16(bitPattern: integer(place, big))))
+        case .bfloat16: return number(store, Double(BFloat16.value(integer(place, big))))
+        case .float32: return number(store, Double(Float(bitPattern: integer(place, big))))
+        case .float64: return number(store, Double(bitPattern: integer(place, big)))
         case .complex64:
             return store.complex(
                 Double(Float(bitPattern: integer(place, big))),
@@ -82,6 +82,13 @@ enum Cast {
         switch store.dtype.element {
         case .datetime: false
         default: store.integer(value)
+        }
+    }
+
+    private static func number(_ store: ElementStore, _ value: Double) -> Bool {
+        switch store.dtype.element {
+        case .datetime: false
+        default: store.double(value)
         }
     }
 

@@ -36,7 +36,7 @@ public struct Region: Sendable {
     }
 
     /// How many elements it has.
-    public var count: Int { axes.reduce(1) { $0 * $1.count } }
+    public var count: Int { axes.contains { $0.count == 0 } ? 0 : axes.reduce(1) { $0 * $1.count } }
     /// The size of its packed form.
     public var byteCount: Int { count * itemByteCount }
 

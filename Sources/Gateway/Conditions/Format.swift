@@ -38,7 +38,9 @@ enum Format: String, CaseIterable {
 
     /// The format of a body by its `Content-Type`.
     static func body(_ contentType: String?) throws(Problem) -> Format {
-        let type = contentType.map { ($0.split(separator: ";").first ?? "").trimmed.lowercased() }
+        let type = contentType.map {
+            ($0.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmed.lowercased()
+        }
         guard let format = allCases.first(where: { $0.mediaType == type }) else {
             throw Problem(
                 .unsupportedMediaType,
@@ -64,7 +66,9 @@ private struct MediaRange {
         var parts = entry.split(separator: ";").map(\.trimmed).makeIterator()
         type = parts.next()?.lowercased() ?? ""
         while let parameter = parts.next() {
-            if parameter.lowercased().hasPrefix("q=") { quality = Double(parameter.dropFirst(2)) ?? 0 }
+            if parameter.lowercased().hasPrefix("q=") {
+                quality = Double(parameter.dropFirst(2)).flatMap { (0...1).contains($0) ? $0 : nil } ?? 0
+            }
         }
     }
 

@@ -12,15 +12,19 @@ struct SegmentCreation {
     /// Permission bits where the request says none.
     let defaultMode: UInt32
 
-    func create(_ query: Query, _ context: RequestContext) throws -> Response {
-        try query.finish()
-        let contentType = context.exchange.header("Content-Type")
+    /// Refuses a body of another type before it has come.
+    static func check(_ exchange: Exchange) throws {
+        let contentType = exchange.header("Content-Type")
         guard try Format.body(contentType) == .json else {
             throw Problem(
                 .unsupportedMediaType,
                 "expected a Content-Type of application/json, got \(contentType ?? "none")"
             )
         }
+    }
+
+    func create(_ query: Query, _ context: RequestContext) throws -> Response {
+        try query.finish()
         try context.leaveEventThread(for: context.exchange.body.count)
         let order = try CreationOrder(reading: context.exchange.body)
         let header = try SegmentHeader(layout: order.layout, attrs: order.attrs)

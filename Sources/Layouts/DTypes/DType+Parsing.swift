@@ -44,11 +44,11 @@ extension DType {
     package static func structured(_ parts: [(String, DType, [Int])]) throws(LayoutError) -> DType {
         if parts.isEmpty { throw .invalidDType("expected a structured dtype with fields, got none") }
         var fields: [Field] = []
-        var names: Set<String> = []
+        var names: Set<[UInt8]> = []
         var offset = 0
         for (name, dtype, shape) in parts {
             if name.isEmpty { throw .invalidDType("expected a name for every field, got an empty one") }
-            if !names.insert(name).inserted { throw .invalidDType("the field \(name) occurs twice") }
+            if !names.insert(Array(name.utf8)).inserted { throw .invalidDType("the field \(name) occurs twice") }
             if shape.contains(0) { throw .invalidDType("the field \(name) has a sub-array without elements") }
             guard let count = product(shape, times: dtype.byteCount), offset + count <= maximumByteCount else {
                 throw .invalidDType("expected an element of at most \(maximumByteCount) bytes, got more")

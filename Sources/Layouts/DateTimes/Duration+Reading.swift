@@ -19,7 +19,9 @@ extension Duration {
             guard let letter = rest.popFirst(), let base = base(letter, isTime: isTime),
                 let part = attoseconds(number, of: base, unit: unit)
             else { return nil }
-            total += part
+            let (sum, overflow) = total.addingReportingOverflow(part)
+            if overflow { return nil }
+            total = sum
         }
         guard let step = step(unit), total % step == 0 else { return nil }
         return Int64(exactly: (isNegative ? -total : total) / step)
@@ -73,7 +75,9 @@ extension Duration {
         let (total, overflow) = Int128(whole).multipliedReportingOverflow(by: one)
         if overflow { return nil }
         guard parts.count == 2 else { return total }
-        guard base == .second, (1...18).contains(parts[1].count), let digits = Int64(parts[1]), digits >= 0 else {
+        guard base == .second, (1...18).contains(parts[1].count), let digits = UInt64(parts[1]),
+            parts[1].first != "+"
+        else {
             return nil
         }
         let fraction = Int128(digits) * Int128(powerOfTen(18 - parts[1].count))

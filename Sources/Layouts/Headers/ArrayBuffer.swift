@@ -10,7 +10,7 @@ public struct ArrayBuffer: Sendable {
     public let byteOffset: Int
 
     /// Bytes of all elements.
-    public var byteCount: Int { shape.reduce(dtype.byteCount, *) }
+    public var byteCount: Int { shape.contains(0) ? 0 : shape.reduce(dtype.byteCount, *) }
     /// Bytes from one element to the next along each axis; C order, contiguous.
     public var byteStrides: [Int] { contiguousStrides(shape, itemByteCount: dtype.byteCount) }
 }

@@ -89,7 +89,7 @@ private struct SliceParser {
 
     private mutating func number() throws(LayoutError) -> Int? {
         let isNegative = take("-")
-        if !isNegative { _ = take("+") }
+        let hasSign = isNegative || take("+")
         var value = 0
         let first = next
         while next < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[next]) {
@@ -99,7 +99,7 @@ private struct SliceParser {
             next += 1
         }
         if next == first {
-            if isNegative { throw problem("expected digits behind the sign") }
+            if hasSign { throw problem("expected digits behind the sign") }
             return nil
         }
         skipSpaces()

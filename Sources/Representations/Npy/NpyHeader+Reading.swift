@@ -35,10 +35,10 @@ extension NpyHeader {
         else { throw .invalidBody("the npy body ends inside its header") }
         let start = body[6] == 1 ? 10 : 12
         let text = UnsafeRawBufferPointer(rebasing: body[start..<byteCount])
-        guard let string = String(validating: text, as: UTF8.self) else {
+        guard let scalars = Self.scalars(text, version: body[6]) else {
             throw .invalidBody("the npy header is no UTF-8")
         }
-        var parser = PythonLiteral(string)
+        var parser = PythonLiteral(scalars)
         guard case .dictionary(let entries) = parser.parse(), let descr = entries["descr"],
             case .bool(let fortran) = entries["fortran_order"], case .list(let extents) = entries["shape"]
         else { throw .invalidBody("expected an npy header with descr, fortran_order and shape") }
@@ -59,6 +59,12 @@ extension NpyHeader {
         self.shape = shape
         isFortranOrder = fortran
         self.byteCount = byteCount
+    }
+
+    /// The header's text: Latin-1 up to version 2, UTF-8 from version 3 on; nil if it is no text.
+    private static func scalars(_ text: UnsafeRawBufferPointer, version: UInt8) -> [Unicode.Scalar]? {
+        if version < 3 { return text.map { Unicode.Scalar($0) } }
+        return String(validating: text, as: UTF8.self).map { Array($0.unicodeScalars) }
     }
 }
 
@@ -89,7 +95,7 @@ struct PythonLiteral {
     private let scalars: [Unicode.Scalar]
     private var next = 0
 
-    init(_ text: String) { scalars = Array(text.unicodeScalars) }
+    init(_ scalars: [Unicode.Scalar]) { self.scalars = scalars }
 
     /// The whole text as one value.
     mutating func parse() -> PythonValue? {
@@ -175,8 +181,11 @@ struct PythonLiteral {
             case "x", "u", "U":
                 let count = escape == "x" ? 2 : escape == "u" ? 4 : 8
                 guard next + count <= scalars.count else { return nil }
-                let digits = String(String.UnicodeScalarView(scalars[next..<(next + count)]))
-                guard let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init) else { return nil }
+                let digits = scalars[next..<(next + count)]
+                guard digits.allSatisfy(\.properties.isASCIIHexDigit),
+                    let value = UInt32(String(String.UnicodeScalarView(digits)), radix: 16),
+                    let scalar = Unicode.Scalar(value)
+                else { return nil }
                 text.append(scalar)
                 next += count
             default: return nil
