@@ -27,9 +27,10 @@ let package = Package(
         ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSegment"),
+        .target(name: "CTimeZone", linkerSettings: [.linkedLibrary("cctz")]),
         .target(name: "Documents", swiftSettings: strict),
         .target(name: "Segments", dependencies: ["CSegment", "CZlib"], swiftSettings: strict),
-        .target(name: "Layouts", dependencies: ["Documents", "Segments"], swiftSettings: strict),
+        .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Segments"], swiftSettings: strict),
         .target(name: "Representations", dependencies: ["Documents", "Layouts"], swiftSettings: strict),
         .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
         .target(
@@ -74,5 +75,6 @@ let package = Package(
             swiftSettings: strict
         ),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

@@ -10,11 +10,15 @@ package struct ElementStore {
     package let dtype: DType
     /// Where the element goes.
     package let place: UnsafeMutableRawPointer
+    private let zone: TimeZone?
 
     /// A place of a dtype.
-    package init(dtype: DType, place: UnsafeMutableRawPointer) {
+    ///
+    /// A datetime64 without an offset is local time of the `zone`.
+    package init(dtype: DType, place: UnsafeMutableRawPointer, zone: TimeZone? = nil) {
         self.dtype = dtype
         self.place = place
+        self.zone = zone
     }
 
     /// Stores a number.
@@ -87,7 +91,7 @@ package struct ElementStore {
             return text.withUTF8 { bytes(UnsafeRawBufferPointer($0)) }
         case .text(let count): return scalars(text, count: count)
         case .datetime(let unit):
-            guard case .count(let value) = DateTime.read(text, unit: unit) else { return false }
+            guard case .count(let value) = DateTime.read(text, unit: unit, zone: zone) else { return false }
             return put(UInt64(bitPattern: value))
         case .timedelta(let unit):
             guard let value = Duration.read(text, unit: unit) else { return false }

@@ -10,23 +10,33 @@ extension DateTime {
     }
 
     /// Reads `2024`, `2024-01`, `2024-01-31`, with a time from `T12` to `T12:30:15.000000001`, a space for the `T`,
-    /// and `Z` or an offset, which is taken off; `NaT` is NaT.
-    package static func read(_ text: String, unit: TimeUnit) -> Reading {
+    /// and `Z` or an offset, which is taken off; `NaT` is NaT. Without an offset it is local time of the zone.
+    package static func read(_ text: String, unit: TimeUnit, zone: TimeZone? = nil) -> Reading {
         if text == "NaT" { return .count(nat) }
         var parser = InstantParser(text)
-        guard let instant = parser.parse() else { return .malformed }
+        guard var instant = parser.parse() else { return .malformed }
+        if let zone, instant.offset == nil, let local = Int64(exactly: instant.wholeSeconds) {
+            instant.seconds += Int128(zone.instant(ofLocal: local) - local)
+        }
         guard let count = instant.count(in: unit), count != nat else { return .unrepresentable }
         return .count(count)
     }
 }
 
 /// Year, month, and the seconds and attoseconds since the beginning of the month's first day.
-private struct Instant {
+struct Instant {
     var year: Int128
     var month = 1
     /// Since the first day of the month.
     var seconds: Int128 = 0
     var attoseconds: Int128 = 0
+    /// The seconds that the text's own zone is ahead of UTC, taken off already; nil where the text has none.
+    var offset: Int128?
+    /// The smallest unit that the text wrote down.
+    var resolution = TimeUnit.Base.year
+
+    /// Seconds since 1970, the attoseconds left out.
+    var wholeSeconds: Int128 { Calendar.days(year: year, month: month, day: 1) * 86_400 + seconds }
 
     /// The exact count of a unit; nil if there is none.
     func count(in unit: TimeUnit) -> Int64? {
@@ -36,7 +46,7 @@ private struct Instant {
             let months = (year - 1970) * 12 + Int128(month - 1)
             return exact(months, by: (unit.base == .year ? 12 : 1) * Int128(unit.multiple))
         }
-        let whole = Calendar.days(year: year, month: month, day: 1) * 86_400 + seconds
+        let whole = wholeSeconds
         if let length = unit.seconds {
             return attoseconds == 0 ? exact(whole, by: Int128(length) * Int128(unit.multiple)) : nil
         }
@@ -53,7 +63,7 @@ private struct Instant {
 }
 
 /// Reads an instant from left to right.
-private struct InstantParser {
+struct InstantParser {
     private let bytes: [UInt8]
     private var next = 0
 
@@ -63,9 +73,12 @@ private struct InstantParser {
         guard var instant = date() else { return nil }
         if next < bytes.count, bytes[next] == UInt8(ascii: "T") || bytes[next] == UInt8(ascii: " ") {
             next += 1
-            guard let (seconds, attoseconds) = time(), let offset = zone() else { return nil }
-            instant.seconds += seconds - offset
-            instant.attoseconds = attoseconds
+            guard time(into: &instant) else { return nil }
+            if next < bytes.count {
+                guard let offset = zone() else { return nil }
+                instant.offset = offset
+                instant.seconds -= offset
+            }
         }
         return next == bytes.count ? instant : nil
     }
@@ -78,36 +91,41 @@ private struct InstantParser {
         guard take("-") else { return instant }
         guard let month = digits(2...2), (1...12).contains(month) else { return nil }
         instant.month = Int(month)
+        instant.resolution = .month
         guard take("-") else { return instant }
         guard let day = digits(2...2), day >= 1, day <= Calendar.daysInMonth(instant.month, of: instant.year)
         else { return nil }
         instant.seconds = (day - 1) * 86_400
+        instant.resolution = .day
         return instant
     }
 
-    private mutating func time() -> (seconds: Int128, attoseconds: Int128)? {
-        guard let hour = digits(2...2), hour < 24 else { return nil }
-        var seconds = hour * 3_600
-        var attoseconds: Int128 = 0
-        if take(":") {
-            guard let minute = digits(2...2), minute < 60 else { return nil }
-            seconds += minute * 60
-            if take(":") {
-                guard let second = digits(2...2), second < 60 else { return nil }
-                seconds += second
-                if take(".") {
-                    let start = next
-                    guard let fraction = digits(1...18) else { return nil }
-                    attoseconds = fraction * Int128(powerOfTen(18 - (next - start)))
-                }
-            }
-        }
-        return (seconds, attoseconds)
+    private mutating func time(into instant: inout Instant) -> Bool {
+        guard let hour = digits(2...2), hour < 24 else { return false }
+        instant.seconds += hour * 3_600
+        instant.resolution = .hour
+        guard take(":") else { return true }
+        guard let minute = digits(2...2), minute < 60 else { return false }
+        instant.seconds += minute * 60
+        instant.resolution = .minute
+        guard take(":") else { return true }
+        guard let second = digits(2...2), second < 60 else { return false }
+        instant.seconds += second
+        instant.resolution = .second
+        guard take(".") else { return true }
+        let start = next
+        guard let fraction = digits(1...18) else { return false }
+        let units: [TimeUnit.Base] = [
+            .millisecond, .microsecond, .nanosecond, .picosecond, .femtosecond, .attosecond,
+        ]
+        instant.attoseconds = fraction * Int128(powerOfTen(18 - (next - start)))
+        instant.resolution = units[(next - start - 1) / 3]
+        return true
     }
 
-    /// The seconds that a zone is ahead of UTC; 0 where none is given.
+    /// The seconds that a zone is ahead of UTC.
     private mutating func zone() -> Int128? {
-        if next == bytes.count || take("Z") { return 0 }
+        if take("Z") { return 0 }
         let isNegative = take("-")
         guard isNegative || take("+"), let hours = digits(2...2), hours < 24 else { return nil }
         _ = take(":")

@@ -17,7 +17,19 @@ public struct ArrayBuffer: Sendable {
 
 /// An array that a layout asks for.
 package struct ArraySpecification: Sendable {
-    package let path: String
-    package let dtype: DType
-    package let shape: [Int]
+    /// Its name inside the layout.
+    package var path: String
+    /// The type of its elements.
+    package var dtype: DType
+    /// Its extents.
+    package var shape: [Int]
+    /// What it holds at first, in a request: labels, say; nil for zeros.
+    package var contents: [UInt8]?
+
+    /// The same array, its path below another.
+    func below(_ prefix: String) -> ArraySpecification {
+        var array = self
+        array.path = prefix + path
+        return array
+    }
 }

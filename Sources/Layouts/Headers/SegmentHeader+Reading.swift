@@ -23,7 +23,7 @@ extension SegmentHeader {
             case .array(let buffers) = object["buffers"]
         else { throw .corrupt("expected a header of format 1 with layout and buffers") }
         do throws(LayoutError) {
-            layout = try Layouts.layout(from: layoutJSON)
+            layout = try LayoutNode(layoutJSON, .header)
         } catch {
             throw .corrupt("the header's layout is invalid: \(error)")
         }

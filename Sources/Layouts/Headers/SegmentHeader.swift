@@ -3,36 +3,53 @@ package import Documents
 /// The header of a segment: its layout, the arrays that live in it, and the user's attributes.
 package struct SegmentHeader: Sendable {
     /// What the bytes mean.
-    package let layout: any Layout
+    package let layout: LayoutNode
     /// Every array, in the order of the layout.
     package let arrays: [ArrayBuffer]
     /// The attributes as JSON text, always an object.
     package let attrs: String
 
-    /// How deep a header may nest.
-    package static let maximumDepth = 64
+    /// How deep a header may nest: layouts that nest 32 deep fit.
+    package static let maximumDepth = 68
+    /// How deep attributes may nest.
+    package static let maximumAttributeDepth = 63
+    /// The most bytes of its JSON.
+    package static let maximumByteCount = 16 << 20
     /// Where a buffer may begin.
     static let alignment = 64
     /// Bytes of a page.
     static let pageBytes = 4096
 
-    /// The array that a path names.
-    package subscript(_ path: String) -> ArrayBuffer? { arrays.first { $0.path == path } }
-
     /// Lays a new segment out: gives every array its place.
-    package init(layout: any Layout, attrs: String) throws(LayoutError) {
+    package init(layout: LayoutNode, attrs: String) throws(LayoutError) {
         self.layout = layout
         self.attrs = attrs
         var dataOffset = Self.pageBytes * 2
         while true {
             let arrays = try Self.place(layout.arrays, from: dataOffset)
-            let bytes = Self.json(layout, arrays, attrs).count
-            let needed = (Self.pageBytes + bytes + Self.pageBytes - 1) / Self.pageBytes * Self.pageBytes
+            let json = Self.json(layout, arrays, attrs)
+            let needed = (Self.pageBytes + json.count + Self.pageBytes - 1) / Self.pageBytes * Self.pageBytes
             if needed <= dataOffset {
                 self.arrays = arrays
+                try Self.check(json)
                 return
             }
             dataOffset = needed
+        }
+    }
+
+    /// Refuses a header that nobody could read again.
+    private static func check(_ json: borrowing ByteBuffer) throws(LayoutError) {
+        guard json.count <= maximumByteCount else {
+            throw .invalidLayout("expected a header of at most \(maximumByteCount) bytes, got \(json.count)")
+        }
+        do throws(JSONError) {
+            try json.withUnsafeBytes { bytes throws(JSONError) in
+                var reader = JSONReader(bytes, maximumDepth: maximumDepth)
+                _ = try reader.skip()
+            }
+        } catch {
+            throw .invalidLayout("expected a header that nests at most \(maximumDepth) deep: \(error)")
         }
     }
 
@@ -60,7 +77,7 @@ package struct SegmentHeader: Sendable {
         return arrays
     }
 
-    private static func json(_ layout: any Layout, _ arrays: [ArrayBuffer], _ attrs: String) -> ByteBuffer {
+    private static func json(_ layout: LayoutNode, _ arrays: [ArrayBuffer], _ attrs: String) -> ByteBuffer {
         var json = JSONWriter()
         json.beginObject()
         json.key("format")

@@ -1,24 +1,22 @@
-package import Documents
+internal import Documents
 
 /// Bytes without a meaning: `{"kind": "bytes", "size": 100}`.
-package struct BytesLayout: Layout {
-    package static let kind = "bytes"
+public struct BytesLayout: BuiltInLayout {
+    public static let kind = "bytes"
 
     /// How many.
-    package let size: Int
+    public let size: Int
 
-    package init(fields: inout LayoutFields) throws(LayoutError) {
-        guard let size = try fields.value("size").integer, size >= 0 else {
-            throw .invalidLayout("expected a size of 0 or more")
-        }
-        self.size = size
-    }
+    /// So many bytes, 0 or more.
+    public init(size: Int) { self.size = size }
 
-    package var arrays: [ArraySpecification] {
-        [ArraySpecification(path: "values", dtype: DType(.uint8), shape: [size])]
-    }
+    public init(fields: inout LayoutFields) throws(LayoutError) { size = try fields.count("size") }
 
-    package func writeFields(to json: inout JSONWriter) {
+    public var form: LayoutForm { .bytes(self) }
+
+    var arrays: [ArraySpecification] { [ArraySpecification(path: "values", dtype: DType(.uint8), shape: [size])] }
+
+    func writeFields(to json: inout JSONWriter) {
         json.key("size")
         json.integer(Int64(size))
     }

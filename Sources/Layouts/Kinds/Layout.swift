@@ -1,13 +1,82 @@
-package import Documents
+internal import Documents
 
 /// What the bytes of a segment mean.
-package protocol Layout: Sendable {
-    /// The word for it in JSON.
+///
+/// The built-in kinds conform, and so can a type of your own: it says which built-in layout it stands for, and the
+/// header of a segment holds that one, with the type's kind and parameters beside it. So everybody can read the
+/// segment, and who knows the type gets it back.
+public protocol Layout: Sendable {
+    /// The word for it in JSON: `A-Z a-z 0-9 _ -`.
     static var kind: String { get }
 
-    /// Reads the fields of its JSON object.
+    /// Reads its fields; ``LayoutError/invalidLayout(_:)`` says what is wrong with them.
     init(fields: inout LayoutFields) throws(LayoutError)
 
+    /// Its fields as they were read, for the header; built-in kinds, which are what they stand for, have none.
+    var parameters: [LayoutParameter] { get }
+
+    /// The built-in layout that it stands for.
+    var form: LayoutForm { get }
+}
+
+extension Layout {
+    /// None.
+    public var parameters: [LayoutParameter] { [] }
+}
+
+/// A field of a layout of one's own.
+public struct LayoutParameter: Sendable {
+    /// The values that a field can have.
+    public enum Value: Sendable, Equatable {
+        case integer(Int)
+        case number(Double)
+        case text(String)
+        case flag(Bool)
+    }
+
+    /// The field's name.
+    public var name: String
+    /// Its value.
+    public var value: Value
+
+    /// A field with its value.
+    public init(_ name: String, _ value: Value) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// The built-in layouts.
+public indirect enum LayoutForm: Sendable {
+    case bytes(BytesLayout)
+    case ndarray(NdarrayLayout)
+    case json(JSONLayout)
+    case series(SeriesLayout)
+    case dataframe(DataFrameLayout)
+    case dataarray(DataArrayLayout)
+    case structure(StructLayout)
+    case list(ListLayout)
+
+    /// The word for it in JSON.
+    public var kind: String { builtIn.kindWord }
+
+    /// The layout itself.
+    var builtIn: any BuiltInLayout {
+        switch self {
+        case .bytes(let layout): layout
+        case .ndarray(let layout): layout
+        case .json(let layout): layout
+        case .series(let layout): layout
+        case .dataframe(let layout): layout
+        case .dataarray(let layout): layout
+        case .structure(let layout): layout
+        case .list(let layout): layout
+        }
+    }
+}
+
+/// What a built-in layout can do beside standing for itself.
+protocol BuiltInLayout: Layout {
     /// The arrays that it needs, in the order in which they lie in the segment.
     var arrays: [ArraySpecification] { get }
 
@@ -15,68 +84,6 @@ package protocol Layout: Sendable {
     func writeFields(to json: inout JSONWriter)
 }
 
-extension Layout {
-    /// The word for it in JSON.
-    package var kind: String { Self.kind }
-
-    /// Writes the layout in canonical form.
-    package func write(to json: inout JSONWriter) {
-        json.beginObject()
-        json.key("kind")
-        json.string(kind)
-        writeFields(to: &json)
-        json.endObject()
-    }
-}
-
-/// The built-in kinds by their words.
-private let kinds: [any Layout.Type] = [NdarrayLayout.self, BytesLayout.self]
-
-/// Reads layout JSON of any kind.
-package func layout(from json: JSONValue) throws(LayoutError) -> any Layout {
-    var fields = try LayoutFields(json)
-    let kind = try fields.string("kind")
-    guard let type = kinds.first(where: { $0.kind == kind }) else {
-        throw .invalidLayout(
-            "expected one of the kinds \(kinds.map { $0.kind }.joined(separator: ", ")), got \(quoted(kind))"
-        )
-    }
-    let layout = try type.init(fields: &fields)
-    try fields.finish()
-    for array in layout.arrays where product(array.shape, times: array.dtype.byteCount) == nil {
-        throw .invalidLayout("expected an array that a machine can hold, got the shape \(tuple(array.shape))")
-    }
-    return layout
-}
-
-/// The fields of a layout's JSON object, each taken once, so that one that nobody knows is noticed.
-package struct LayoutFields {
-    private let object: JSONObject
-    private var left: Set<String>
-
-    init(_ json: JSONValue) throws(LayoutError) {
-        guard case .object(let object) = json else { throw .invalidLayout("expected a layout as a JSON object") }
-        self.object = object
-        left = Set(object.members.map(\.name))
-    }
-
-    /// Takes a field that has to be there.
-    package mutating func value(_ name: String) throws(LayoutError) -> JSONValue {
-        guard let value = object[name] else { throw .invalidLayout("the layout lacks its field \(quoted(name))") }
-        left.remove(name)
-        return value
-    }
-
-    /// Takes a string.
-    package mutating func string(_ name: String) throws(LayoutError) -> String {
-        guard case .string(let text) = try value(name) else {
-            throw .invalidLayout("expected a string for the layout's field \(quoted(name))")
-        }
-        return text
-    }
-
-    /// Refuses what nobody took.
-    func finish() throws(LayoutError) {
-        if let name = left.min() { throw .invalidLayout("the layout has an unknown field \(quoted(name))") }
-    }
+extension BuiltInLayout {
+    var kindWord: String { Self.kind }
 }

@@ -1,22 +1,30 @@
-package import Documents
+internal import Documents
 
 /// One array of any dtype and shape: `{"kind": "ndarray", "dtype": "<f4", "shape": [3, 5]}`.
-package struct NdarrayLayout: Layout {
-    package static let kind = "ndarray"
+public struct NdarrayLayout: BuiltInLayout {
+    public static let kind = "ndarray"
 
     /// The type of its elements.
-    package let dtype: DType
+    public let dtype: DType
     /// Its extents.
-    package let shape: [Int]
+    public let shape: [Int]
 
-    package init(fields: inout LayoutFields) throws(LayoutError) {
-        dtype = try DType(fields.value("dtype"))
-        shape = try extents(fields.value("shape"))
+    /// An array of a dtype and extents of 0 or more.
+    public init(dtype: DType, shape: [Int]) {
+        self.dtype = dtype
+        self.shape = shape
     }
 
-    package var arrays: [ArraySpecification] { [ArraySpecification(path: "values", dtype: dtype, shape: shape)] }
+    public init(fields: inout LayoutFields) throws(LayoutError) {
+        dtype = try fields.dtype("dtype")
+        shape = try fields.shape("shape")
+    }
 
-    package func writeFields(to json: inout JSONWriter) {
+    public var form: LayoutForm { .ndarray(self) }
+
+    var arrays: [ArraySpecification] { [ArraySpecification(path: "values", dtype: dtype, shape: shape)] }
+
+    func writeFields(to json: inout JSONWriter) {
         json.key("dtype")
         dtype.write(to: &json)
         json.key("shape")

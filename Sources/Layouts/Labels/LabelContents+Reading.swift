@@ -18,7 +18,52 @@ extension LabelContents {
         }
     }
 
+    /// Reads labels from a request, or from a header, where they lie in buffers that start at `path`.
+    init(_ json: JSONValue, path: String, _ context: LayoutContext) throws(LayoutError) {
+        if context.isHeader { try self.init(header: json, path: path) } else { try self.init(json) }
+    }
+
+    /// Reads the canonical form.
+    private init(header json: JSONValue, path: String) throws(LayoutError) {
+        guard case .object(var object) = json else { throw .invalidLayout("expected labels as an object") }
+        let name = try Self.takeName(from: &object)
+        if object["range"] != nil {
+            try self.init(object)
+            self.name = name
+            return
+        }
+        guard object["buffer"] == .string(path), let count = object["size"]?.integer, count >= 0, count < Int.max / 16,
+            object.members.allSatisfy({ ["dtype", "tz", "size", "nbytes", "buffer"].contains($0.name) })
+        else { throw .invalidLayout("expected labels with size and buffer \(quoted(path))") }
+        let (dtype, zone) = try Self.type(object)
+        if let dtype {
+            self.init(labels: .elements(dtype, count: count, zone: zone), buffers: [], name: name)
+        } else {
+            guard let byteCount = object["nbytes"]?.integer, byteCount >= 0 else {
+                throw .invalidLayout("expected texts with their nbytes")
+            }
+            self.init(labels: .texts(count: count, byteCount: byteCount), buffers: [], name: name)
+        }
+    }
+
+    /// Takes the member `name`, which may be missing or null.
+    private static func takeName(from object: inout JSONObject) throws(LayoutError) -> String? {
+        guard let place = object.members.firstIndex(where: { $0.name == "name" }) else { return nil }
+        switch object.members.remove(at: place).value {
+        case .null: return nil
+        case .string(let name): return name
+        default: throw .invalidLayout("expected the name of labels as a string or null")
+        }
+    }
+
     private init(_ object: JSONObject) throws(LayoutError) {
+        var object = object
+        let name = try Self.takeName(from: &object)
+        try self.init(unnamed: object)
+        self.name = name
+    }
+
+    private init(unnamed object: JSONObject) throws(LayoutError) {
         if let range = object["range"] {
             guard object.members.count == 1, case .array(let parts) = range, (1...3).contains(parts.count) else {
                 throw .invalidLayout("expected a range as [start, stop, step]")
@@ -37,6 +82,7 @@ extension LabelContents {
             throw .invalidLayout("expected the fields of labels, got \(quoted(unknown.name))")
         }
         let (dtype, zone) = try Self.type(object)
+        if let zone, TimeZone.named(zone) == nil { throw .invalidDType("there is no time zone \(quoted(zone))") }
         if let data = object["data"] {
             guard case .array(let items) = data else { throw .invalidLayout("expected the labels' data as a list") }
             if let dtype {
@@ -65,10 +111,7 @@ extension LabelContents {
         if case .string(let text) = value {
             if ["str", "string", "object", "large_utf8", "utf8"].contains(text) { return (nil, nil) }
             // pandas writes the zone into the brackets.
-            if text.hasPrefix("datetime64["), let comma = text.firstIndex(of: ","), text.hasSuffix("]") {
-                zone = String(text[text.index(after: comma)...].dropLast().drop { $0 == " " })
-                return (try labelType(DType(text[..<comma] + "]")), zone)
-            }
+            if let (plain, inside) = splitZone(text) { return (try labelType(DType(plain)), inside) }
         }
         let dtype = try DType(value)
         if case .text = dtype.element { return (nil, nil) }
@@ -79,8 +122,7 @@ extension LabelContents {
     private static func labelType(_ dtype: DType) throws(LayoutError) -> DType {
         switch dtype.element {
         case .datetime(let unit), .timedelta(let unit):
-            let isPandas = [.second, .millisecond, .microsecond, .nanosecond].contains(unit.base) && unit.multiple == 1
-            if !isPandas { throw .invalidDType("expected labels in s, ms, us or ns, got \(dtype)") }
+            try unit.requirePandas(dtype)
         case .structured, .complex64, .complex128, .bytes, .bfloat16:
             throw .invalidDType("expected labels of numbers, bools, texts or times, got \(dtype)")
         default: break
@@ -94,7 +136,7 @@ extension LabelContents {
         bytes.withUnsafeMutableBytes { buffer in
             guard var place = buffer.baseAddress else { return }
             for (index, item) in items.enumerated() {
-                guard ElementStore(dtype: dtype, place: place).value(item) else {
+                guard ElementStore(dtype: dtype, place: place, zone: zone.flatMap(TimeZone.named)).value(item) else {
                     failed = index
                     return
                 }
@@ -146,14 +188,17 @@ extension LabelContents {
         _ object: JSONObject,
         _ dtype: DType,
         _ unit: TimeUnit,
-        _ zone: String?
+        _ zoneName: String?
     ) throws(LayoutError) -> LabelContents {
         guard case .string(let startText) = object["start"], let periods = object["periods"]?.integer, periods >= 0,
             case .string(let freq) = object["freq"]
         else { throw .invalidLayout("expected a date range with start, periods and freq") }
-        guard case .count(let start) = DateTime.read(startText, unit: unit), start != DateTime.nat else {
-            throw .invalidLayout("expected a start that \(dtype) can hold, got \(quoted(startText))")
-        }
+        // Days of a zone are counted by its own clock, so that each begins at the same local time.
+        let zone = zoneName.flatMap(TimeZone.named)
+        let isLocal = zone != nil && freq.hasSuffix("D")
+        guard case .count(let start) = DateTime.read(startText, unit: unit, zone: isLocal ? nil : zone),
+            start != DateTime.nat
+        else { throw .invalidLayout("expected a start that \(dtype) can hold, got \(quoted(startText))") }
         let digits = freq.prefix { $0.isASCII && $0.isNumber }
         let bases: [String: TimeUnit.Base] = [
             "D": .day, "h": .hour, "min": .minute, "s": .second, "ms": .millisecond, "us": .microsecond,
@@ -169,9 +214,11 @@ extension LabelContents {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 * periods)
         for index in 0..<periods {
-            withUnsafeBytes(of: (start + step * Int64(index)).littleEndian) { bytes.append(contentsOf: $0) }
+            var count = start + step * Int64(index)
+            if isLocal, let zone { count = zone.count(ofLocal: count, unit: unit) }
+            withUnsafeBytes(of: count.littleEndian) { bytes.append(contentsOf: $0) }
         }
-        return LabelContents(labels: .elements(dtype, count: periods, zone: zone), buffers: [bytes])
+        return LabelContents(labels: .elements(dtype, count: periods, zone: zoneName), buffers: [bytes])
     }
 }
 
