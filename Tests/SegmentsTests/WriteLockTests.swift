@@ -57,6 +57,31 @@ import Testing
         withExtendedLifetime((segment, lock)) {}
     }
 
+    @Test("a wait with a deadline leaves the thread's blocked signals as they were, and none of its own pending")
+    func maskIsRestored() throws {
+        let segment = try workshop.segment()
+        let lock = try ForeignLock(workshop.scratch.path("a"))
+        try Threads.run(1) { _ in
+            var wanted = sigset_t()
+            sigfillset(&wanted)
+            pthread_sigmask(SIG_BLOCK, &wanted, nil)
+            pthread_sigmask(SIG_BLOCK, nil, &wanted)
+            do {
+                try segment.withWriteLock(until: .after(milliseconds: 30)) { _ in }
+                throw Mismatch("the lock was free")
+            } catch SegmentError.busy {}
+            var got = sigset_t()
+            pthread_sigmask(SIG_BLOCK, nil, &got)
+            var pending = sigset_t()
+            sigpending(&pending)
+            for number in 1...64 as ClosedRange<Int32> {
+                guard sigismember(&wanted, number) == sigismember(&got, number) else { throw Mismatch("\(number)") }
+                guard sigismember(&pending, number) != 1 else { throw Mismatch("\(number) is pending") }
+            }
+        }
+        withExtendedLifetime(lock) {}
+    }
+
     @Test("a held turnstile keeps writers out, and a failed wait for the lock gives the turnstile back")
     func turnstile() throws {
         let segment = try workshop.segment()
