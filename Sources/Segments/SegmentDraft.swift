@@ -109,7 +109,8 @@ public final class SegmentDraft: Sendable {
     /// Gives the segment its name, at once and whole.
     ///
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
-    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1.
+    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1. With the name
+    /// the draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
     public func publish(
         as name: SegmentName,
         replacing: Bool = false,
@@ -120,16 +121,21 @@ public final class SegmentDraft: Sendable {
         while true {
             if !replacing { try condition(nil) }
             let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
-            if code == 0 { return }
+            if code == 0 { return letGo() }
             guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
             guard replacing else { throw .alreadyExists(name.description) }
             do throws(SegmentError) {
-                return try replace(directory.load(name), until: deadline, condition: condition)
+                try replace(directory.load(name), until: deadline, condition: condition)
+                return letGo()
             } catch .noSuchSegment {
                 if try directory.status(of: name) != nil { throw .alreadyExists(name.description) }
             } catch .replaced {
                 continue
             }
+    /// Frees the maker's lock; only once the temporary name is gone, for whoever had the lock under that name could
+    /// sweep the file away.
+    private func letGo() { _ = file.tryLock(F_UNLCK) }
+
         }
     }
 

@@ -50,6 +50,19 @@ import Testing
         withExtendedLifetime(draft) {}
     }
 
+    @Test("a segment that replaced another may be written at once, one that could not keeps sweepers off its draft")
+    func replacingDraftLetsGo() throws {
+        _ = try workshop.segment()
+        let refused = try workshop.draft(dataBytes: 64)
+        #expect(throws: SegmentError.alreadyExists("a")) { try refused.publish(as: SegmentName("a")) }
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 0, kept: 1))
+        let draft = try workshop.draft(dataBytes: 64)
+        try draft.publish(as: SegmentName("a"), replacing: true)
+        let segment = try workshop.load("a")
+        #expect(throws: Never.self) { try segment.write([1], to: segment.run(count: 1), until: .immediate) }
+        withExtendedLifetime((refused, draft)) {}
+    }
+
     @Test("strided, reversed and listed regions read and write their own elements only")
     func regions() throws {
         let segment = try workshop.segment(dataBytes: 256)
