@@ -28,21 +28,14 @@ extension Segment {
         var sequence = try sequence()
         if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
         var lock = WriteLock(segment: self, sequence: sequence)
+        try lock.takeBackState()
         return try body(&lock)
     }
 
     /// Step 1 of writing: the name.
-    ///
-    /// A state that is not live under a name that still leads here belongs to a change that did
-    /// not happen.
     private func checkNameLocked() throws(SegmentError) {
         guard let now = try directory.status(of: name) else { throw .noSuchSegment(name.description) }
         guard now.isSameFile(as: status) else { throw .replaced(name.description) }
-        try guarded { mapping throws(MappingFault) in
-            if try mapping.load(ControlWord.state) != SegmentState.live.rawValue {
-                try mapping.store(SegmentState.live.rawValue, at: ControlWord.state)
-            }
-        }
     }
 
     /// Step 2 of writing: somebody died at the odd sequence.
@@ -101,6 +94,13 @@ extension WriteLock {
         }
         sequence &+= 2
         shmgate_wake(segment.mapping.base)
+    }
+
+    /// Makes the segment live again, as a write of its own, if its state says otherwise: the name still leads here, so
+    /// the change that the state was set for did not happen.
+    fileprivate mutating func takeBackState() throws(SegmentError) {
+        let state = try segment.guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.state) }
+        if state != SegmentState.live.rawValue { try setState(.live) }
     }
 
     private func beginLocked(_ odd: UInt64) throws(SegmentError) {

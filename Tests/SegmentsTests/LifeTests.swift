@@ -289,6 +289,16 @@ import Testing
         #expect(try segment.vitals().sequence == 4)
     }
 
+    @Test("a dead writer is recovered before the state is taken back")
+    func stateIsTakenBackAfterRecovery() throws {
+        let segment = try workshop.segment()
+        try workshop.file().patch(UInt64(2), at: 112)
+        try workshop.file().patch(UInt64(3), at: 64)
+        try segment.withWriteLock(until: .immediate) { lock throws(SegmentError) in #expect(lock.sequence == 6) }
+        let vitals = try segment.vitals()
+        #expect(vitals.state == 0 && vitals.sequence == 6 && vitals.interruptedWrites == 1)
+    }
+
     @Test("a segment notices that its name, mode or header changed")
     func isCurrent() throws {
         let segment = try workshop.segment()
