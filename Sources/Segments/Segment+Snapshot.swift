@@ -41,8 +41,7 @@ extension Segment {
 
     /// Copies a region without any claim to consistency.
     package func gather(_ region: Region, into packed: UnsafeMutableRawPointer) throws(SegmentError) {
-        let code = region.withCRegion(packed: packed) { shmgate_gather(mapping.base, $0, 1) }
-        if code != 0 { throw MappingFault().error(name) }
+        try guarded { mapping throws(MappingFault) in try mapping.gather(region, into: packed) }
     }
 
     /// Whether all that the region touches are bytes of the buffers.
@@ -51,56 +50,8 @@ extension Segment {
         return extent.lowerBound >= dataOffset && extent.upperBound <= totalBytes
     }
 
-    private func isDamaged() throws(SegmentError) -> Bool {
+    /// Whether the segment holds a half write.
+    func isDamaged() throws(SegmentError) -> Bool {
         try guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.damaged) != 0 }
-    }
-
-    /// The slow way: under the shared lock nobody writes.
-    ///
-    /// An odd sequence then means that the writer died; who may
-    /// write recovers first, who may not delivers what there is and says that it is damaged.
-    private func lockedSnapshot(
-        _ region: Region,
-        into packed: UnsafeMutableRawPointer,
-        until deadline: Deadline,
-        retries: Int
-    ) throws(SegmentError) -> Snapshot {
-        var mayRecover = isWritable
-        while true {
-            let lock = FileDescriptor(owning: try openForLock(writable: false))
-            try lockSegment(lock.number, exclusive: false, until: deadline)
-            let sequence = try sequence()
-            if sequence & 1 == 0 || !mayRecover {
-                try gather(region, into: packed)
-                return Snapshot(
-                    sequence: sequence & ~1,
-                    isDamaged: sequence & 1 == 1 ? true : try isDamaged(),
-                    retries: retries
-                )
-            }
-            mayRecover = false
-            shmgate_unlock(lock.number)
-            try withWriteLock(until: deadline) { _ in }
-        }
-    }
-
-    /// Opens this very file once more, for locks alone.
-    func openForLock(writable: Bool) throws(SegmentError) -> Int32 {
-        let opened = FileDescriptor.open(
-            name.description,
-            in: directory.descriptor,
-            flags: writable ? O_RDWR : O_RDONLY
-        )
-        let number: Int32
-        switch opened {
-        case .success(let value): number = value
-        case .failure(let error): throw .from(error, name: name.description)
-        }
-        var raw = stat()
-        guard fstat(number, &raw) == 0, FileStatus(raw).isSameFile(as: status) else {
-            close(number)
-            throw .replaced(name.description)
-        }
-        return number
     }
 }

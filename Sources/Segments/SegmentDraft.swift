@@ -76,10 +76,7 @@ public final class SegmentDraft: Sendable {
                 ?? dataOffset..<dataOffset,
             "a region lies inside the buffers of its segment"
         )
-        let code = region.withCRegion(packed: UnsafeMutableRawPointer(mutating: packed)) {
-            shmgate_scatter(mapping.base, $0, 1)
-        }
-        if code != 0 { throw .corrupt("the new segment was truncated while it was built") }
+        try guarded { () throws(MappingFault) in try mapping.scatter(region, from: packed) }
     }
 
     /// Copies the bytes of a source into a region.
@@ -132,12 +129,12 @@ public final class SegmentDraft: Sendable {
             } catch .replaced {
                 continue
             }
+        }
+    }
+
     /// Frees the maker's lock; only once the temporary name is gone, for whoever had the lock under that name could
     /// sweep the file away.
     private func letGo() { _ = file.tryLock(F_UNLCK) }
-
-        }
-    }
 
     private func replace(
         _ old: Segment,

@@ -42,7 +42,7 @@ extension Segment {
     ///
     /// Returns the even one that ends his write.
     private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
-        let outcome = try Journal.replay(in: self, at: sequence)
+        let outcome = try Journal.replay(in: self, at: sequence, onto: mapping)
         try guarded { mapping throws(MappingFault) in
             switch outcome {
             case .none:
