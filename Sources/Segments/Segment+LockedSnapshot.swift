@@ -7,8 +7,7 @@ extension Segment {
     /// An odd sequence then means that the writer died. Who may write recovers first; who may not redoes the write on a
     /// copy of his own, and changes nothing.
     func lockedSnapshot(
-        _ region: Region,
-        into packed: UnsafeMutableRawPointer,
+        _ parts: [SnapshotPart],
         until deadline: Deadline,
         retries: Int
     ) throws(SegmentError) -> Snapshot {
@@ -18,11 +17,11 @@ extension Segment {
             try lockSegment(lock.number, exclusive: false, until: deadline)
             let sequence = try sequence()
             if sequence & 1 == 0 {
-                try gather(region, into: packed)
+                try gather(parts)
                 return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: retries)
             }
             if !mayRecover {
-                let isDamaged = try gatherRecovered(region, into: packed, at: sequence)
+                let isDamaged = try gatherRecovered(parts, at: sequence)
                 return Snapshot(sequence: sequence &+ 1, isDamaged: isDamaged, retries: retries)
             }
             mayRecover = false
@@ -35,8 +34,7 @@ extension Segment {
     ///
     /// Returns whether that is damaged. The lock is held, shared at least.
     private func gatherRecovered(
-        _ region: Region,
-        into packed: UnsafeMutableRawPointer,
+        _ parts: [SnapshotPart],
         at sequence: UInt64
     ) throws(SegmentError) -> Bool {
         // Not the description that holds the lock: a mapping would keep that one, and with it the lock, open.
@@ -49,7 +47,7 @@ extension Segment {
         }
         let outcome = try Journal.replay(in: self, at: sequence, onto: copy)
         do throws(MappingFault) {
-            try copy.gather(region, into: packed)
+            try copy.gather(parts)
         } catch {
             throw error.error(name)
         }
