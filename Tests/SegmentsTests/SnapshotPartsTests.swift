@@ -89,4 +89,32 @@ import Testing
             }
         }
     }
+
+    @Test("one value is loaded at any alignment, and only from the buffers")
+    func load() async throws {
+        let segment = try counting(4096)
+        let start = segment.dataOffset
+        #expect(try segment.load(start, as: UInt8.self) == 0)
+        #expect(try segment.load(start + 1, as: UInt32.self) == 0x0403_0201)
+        #expect(try segment.load(start + 3, as: Int64.self) == 0x0A09_0807_0605_0403)
+        #expect(try segment.load(segment.totalBytes - 8, as: UInt64.self) == 0xFFFE_FDFC_FBFA_F9F8)
+        #expect(try segment.load(start, as: SIMD4<UInt8>.self) == [0, 1, 2, 3])
+        for offset in [start - 1, segment.totalBytes - 7, Int.min, Int.max] {
+            await #expect(processExitsWith: .failure) {
+                [path = workshop.scratch.path as String, offset = offset as Int] in
+                _ = try SegmentDirectory(path: path).load(SegmentName("a")).load(offset, as: UInt64.self)
+            }
+        }
+    }
+
+    @Test("a value of a page that is gone is an error")
+    func loadTruncated() throws {
+        let segment = try counting(4096)
+        try workshop.file().truncate(to: segment.dataOffset)
+        let error = #expect(throws: SegmentError.self) { try segment.load(segment.dataOffset, as: Double.self) }
+        guard case .corrupt = error else {
+            Issue.record("expected corrupt, got \(String(describing: error))")
+            return
+        }
+    }
 }
