@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// Lives only inside ``Segment/withWriteLock(until:_:)``.
 public struct WriteLock: ~Copyable {
-    let segment: Segment
+    /// The segment that is locked: what is gathered from it under the lock is stable.
+    public let segment: Segment
     /// The sequence at this moment; even, and nobody else can change it.
     public fileprivate(set) var sequence: UInt64
 }
@@ -13,7 +14,8 @@ public struct WriteLock: ~Copyable {
 extension Segment {
     /// Runs `body` with the write lock held, waiting for it until `deadline`.
     ///
-    /// Before the body runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
+    /// The body may read what a write depends on, and prepare the write then; the longer it takes, the longer others
+    /// wait. Before it runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
     /// ``SegmentError/noSuchSegment(_:)``) and what a dead writer left is replayed or marked as damage.
     public func withWriteLock<R>(
         until deadline: Deadline,
