@@ -18,6 +18,14 @@ static void install(void) {
     sigaction(alarm_signal(), &action, NULL);
 }
 
+/* Lets the alarm through to this thread, whose mask may block every signal, as those of Swift's own pool do. */
+static void unblock_alarm(sigset_t *before) {
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, alarm_signal());
+    pthread_sigmask(SIG_UNBLOCK, &alarm, before);
+}
+
 /* A timer that interrupts this thread at the deadline, and again every 20 ms, for the first signal may come just
  * before the thread enters the kernel. */
 static int start_timer(int64_t deadline_ns, timer_t *timer) {
@@ -42,16 +50,27 @@ static int64_t monotonic_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static int lock_range_for_ever(int fd, short type, int start) {
+    int error;
+    do error = shmgate_lock_range(fd, F_OFD_SETLKW, type, start); while (error == EINTR);
+    return error;
+}
+
 int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns) {
     int error = shmgate_lock_range(fd, F_OFD_SETLK, type, start);
     if (error != EAGAIN && error != EACCES) return error;
-    if (deadline_ns >= 0 && monotonic_ns() >= deadline_ns) return EAGAIN;
+    if (deadline_ns < 0) return lock_range_for_ever(fd, type, start);
+    if (monotonic_ns() >= deadline_ns) return EAGAIN;
     timer_t timer;
-    if (deadline_ns >= 0 && (error = start_timer(deadline_ns, &timer))) return error;
+    if ((error = start_timer(deadline_ns, &timer))) return error;
+    sigset_t before;
+    unblock_alarm(&before);
     do {
         error = shmgate_lock_range(fd, F_OFD_SETLKW, type, start);
-    } while (error == EINTR && (deadline_ns < 0 || monotonic_ns() < deadline_ns));
-    if (deadline_ns >= 0) timer_delete(timer);
+    } while (error == EINTR && monotonic_ns() < deadline_ns);
+    /* In this order, so that no alarm is left pending for the thread's owner. */
+    timer_delete(timer);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error == EINTR ? EAGAIN : error;
 }
 

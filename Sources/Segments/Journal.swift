@@ -112,11 +112,15 @@ struct Journal: Sendable {
         case replayed(coversWhole: Bool)
     }
 
-    /// Redoes the write that died at the odd `sequence`, if its journal holds.
+    /// Redoes the write that died at the odd `sequence`, if its journal holds, onto the segment's own mapping or a copy.
     ///
     /// A staged file that exists and cannot be read is an error: somebody else can replay it, and a write now could
     /// lose what was acknowledged.
-    static func replay(in segment: Segment, at sequence: UInt64) throws(SegmentError) -> Outcome {
+    static func replay(
+        in segment: Segment,
+        at sequence: UInt64,
+        onto target: borrowing Mapping
+    ) throws(SegmentError) -> Outcome {
         let page = try Self.page(of: segment)
         guard let head = JournalHead(decoding: page), head.sequence == sequence, head.uuid == segment.uuid
         else { return .none }
@@ -127,11 +131,15 @@ struct Journal: Sendable {
             guard head.checksum(over: payload) == head.crc,
                 let records = JournalRecord.decode(payload, dataIn: nil, for: segment)
             else { return .none }
-            try payload.withUnsafeBytesTyped { bytes throws(SegmentError) in
-                for record in records { try record.redo(in: segment, from: bytes) }
+            do throws(MappingFault) {
+                try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in
+                    for record in records { try record.redo(onto: target, from: bytes) }
+                }
+            } catch {
+                throw error.error(segment.name)
             }
             return .replayed(coversWhole: head.flags & 1 == 1)
-        case 2, 3: return try StagedFile.replay(head, in: segment)
+        case 2, 3: return try StagedFile.replay(head, in: segment, onto: target)
         default: return .none
         }
     }

@@ -19,10 +19,10 @@ struct JournalRecord {
     /// Bytes of data.
     var byteCount: Int { region.byteCount }
 
-    /// Redoes this piece from the bytes that `dataOffset` counts in.
-    func redo(in segment: Segment, from bytes: UnsafeRawBufferPointer) throws(SegmentError) {
+    /// Redoes this piece, in the segment or a copy of it, from the bytes that `dataOffset` counts in.
+    func redo(onto target: borrowing Mapping, from bytes: UnsafeRawBufferPointer) throws(MappingFault) {
         guard let base = bytes.baseAddress, byteCount > 0 else { return }
-        try segment.scatter(region, from: base + dataOffset)
+        try target.scatter(region, from: base + dataOffset)
     }
 }
 

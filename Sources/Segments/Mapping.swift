@@ -17,13 +17,33 @@ struct Mapping: ~Copyable, @unchecked Sendable {
     ///
     /// The corresponding C function is `mmap`.
     init(_ file: borrowing FileDescriptor, count: Int, writable: Bool) throws(SystemError) {
-        shmgate_guard_install()
         let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
-        let address = mmap(nil, count, protection, MAP_SHARED, file.number, 0)
-        guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
-        base = address
+        base = try Self.address(file, count, protection, MAP_SHARED)
         self.count = count
         isWritable = writable
+    }
+
+    /// Maps the first `count` bytes of an open file as a copy of this process's own.
+    ///
+    /// What is stored in it costs memory by the page and is seen by nobody else; the rest still is the file.
+    ///
+    /// The corresponding C function is `mmap` with `MAP_PRIVATE`.
+    init(copying file: borrowing FileDescriptor, count: Int) throws(SystemError) {
+        base = try Self.address(file, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE)
+        self.count = count
+        isWritable = true
+    }
+
+    private static func address(
+        _ file: borrowing FileDescriptor,
+        _ count: Int,
+        _ protection: Int32,
+        _ flags: Int32
+    ) throws(SystemError) -> UnsafeMutableRawPointer {
+        shmgate_guard_install()
+        let address = mmap(nil, count, protection, flags, file.number, 0)
+        guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
+        return address
     }
 
     deinit { munmap(base, count) }

@@ -39,10 +39,12 @@ public final class PreparedWrite: Sendable {
 
     /// Copies the bytes into the segment; the lock is held and the sequence odd.
     func apply() throws(SegmentError) {
-        var next = bytes.base
-        for region in regions {
-            try segment.scatter(region, from: next)
-            next += region.byteCount
+        try segment.guarded { mapping throws(MappingFault) in
+            var next = bytes.base
+            for region in regions {
+                try mapping.scatter(region, from: next)
+                next += region.byteCount
+            }
         }
     }
 

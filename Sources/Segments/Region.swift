@@ -1,5 +1,3 @@
-internal import CSegment
-
 /// A part of a segment: elements of one size at the crossings of some axes.
 ///
 /// In packed form its bytes stand in C order, the last axis fastest.
@@ -65,40 +63,5 @@ public struct Region: Sendable {
             }
         }
         return low..<(high + itemByteCount)
-    }
-}
-
-extension Region {
-    /// Calls `body` with the C form of the region, valid during the call.
-    func withCRegion<R>(packed: UnsafeMutableRawPointer, _ body: (UnsafePointer<shmgate_region>) -> R) -> R {
-        let tableCount = axes.reduce(0) { $0 + ($1.byteOffsets?.count ?? 0) }
-        return withUnsafeTemporaryAllocation(of: Int64.self, capacity: tableCount) { tables in
-            withUnsafeTemporaryAllocation(of: shmgate_axis.self, capacity: axes.count) { cAxes in
-                var next = 0
-                for (index, axis) in axes.enumerated() {
-                    var offsets: UnsafePointer<Int64>?
-                    if let table = axis.byteOffsets {
-                        let start = tables.baseAddress.map { $0 + next }
-                        for offset in table {
-                            tables.initializeElement(at: next, to: Int64(offset))
-                            next += 1
-                        }
-                        offsets = UnsafePointer(start)
-                    }
-                    cAxes.initializeElement(
-                        at: index,
-                        to: shmgate_axis(count: Int64(axis.count), stride: Int64(axis.byteStride), offsets: offsets)
-                    )
-                }
-                var region = shmgate_region(
-                    offset: Int64(byteOffset),
-                    item_bytes: Int64(itemByteCount),
-                    rank: Int32(axes.count),
-                    axes: UnsafePointer(cAxes.baseAddress),
-                    packed: packed.assumingMemoryBound(to: UInt8.self)
-                )
-                return withUnsafePointer(to: &region, body)
-            }
-        }
     }
 }

@@ -15,20 +15,18 @@ extension Segment {
     /// How often the seqlock is tried before the reader takes the lock; a large copy is dear to throw away.
     private static func tries(for byteCount: Int) -> Int32 { byteCount <= 64 << 10 ? 16 : 3 }
 
-    /// Copies a region into `packed` (of `region.byteCount` bytes) as one untorn snapshot.
+    /// Copies regions into private memory as one untorn snapshot: all bytes belong to one sequence.
     ///
     /// Tries without a lock first; when writers keep the segment busy it takes the lock shared, waiting until
-    /// `deadline`. With ``Deadline/immediate`` it does not wait and is ``SegmentError/busy(_:)``.
-    public func snapshot(
-        _ region: Region,
-        into packed: UnsafeMutableRawPointer,
-        until deadline: Deadline
-    ) throws(SegmentError) -> Snapshot {
-        precondition(contains(region), "a region lies inside the buffers of its segment")
+    /// `deadline`. With ``Deadline/immediate`` it does not wait and is ``SegmentError/busy(_:)``. Without any parts it
+    /// tells the sequence alone.
+    public func snapshot(_ parts: [SnapshotPart], until deadline: Deadline) throws(SegmentError) -> Snapshot {
+        precondition(parts.allSatisfy { contains($0.region) }, "a region lies inside the buffers of its segment")
+        let byteCount = parts.reduce(0) { $0 + $1.region.byteCount }
         var sequence: UInt64 = 0
         var retries: Int32 = 0
-        let code = region.withCRegion(packed: packed) {
-            shmgate_snapshot(mapping.base, $0, 1, Self.tries(for: region.byteCount), &sequence, &retries)
+        let code = parts.withCRegions {
+            shmgate_snapshot(mapping.base, $0, $1, Self.tries(for: byteCount), &sequence, &retries)
         }
         switch code {
         case 0: return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: Int(retries))
@@ -36,13 +34,27 @@ extension Segment {
         default: throw MappingFault().error(name)
         }
         if deadline.monotonicNs == 0 { throw .busy("writers keep the segment \(name) busy") }
-        return try lockedSnapshot(region, into: packed, until: deadline, retries: Int(retries))
+        return try lockedSnapshot(parts, until: deadline, retries: Int(retries))
     }
 
-    /// Copies a region without any claim to consistency.
+    /// Copies one region into `packed` (of `region.byteCount` bytes); else as ``snapshot(_:until:)``.
+    public func snapshot(
+        _ region: Region,
+        into packed: UnsafeMutableRawPointer,
+        until deadline: Deadline
+    ) throws(SegmentError) -> Snapshot {
+        try snapshot([SnapshotPart(region, into: packed)], until: deadline)
+    }
+
+    /// Copies regions without any claim to consistency; under the write lock they are consistent all the same.
+    package func gather(_ parts: [SnapshotPart]) throws(SegmentError) {
+        precondition(parts.allSatisfy { contains($0.region) }, "a region lies inside the buffers of its segment")
+        try guarded { mapping throws(MappingFault) in try mapping.gather(parts) }
+    }
+
+    /// Copies one region into `packed`; else as ``gather(_:)``.
     package func gather(_ region: Region, into packed: UnsafeMutableRawPointer) throws(SegmentError) {
-        let code = region.withCRegion(packed: packed) { shmgate_gather(mapping.base, $0, 1) }
-        if code != 0 { throw MappingFault().error(name) }
+        try gather([SnapshotPart(region, into: packed)])
     }
 
     /// Whether all that the region touches are bytes of the buffers.
@@ -51,56 +63,8 @@ extension Segment {
         return extent.lowerBound >= dataOffset && extent.upperBound <= totalBytes
     }
 
-    private func isDamaged() throws(SegmentError) -> Bool {
+    /// Whether the segment holds a half write.
+    func isDamaged() throws(SegmentError) -> Bool {
         try guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.damaged) != 0 }
-    }
-
-    /// The slow way: under the shared lock nobody writes.
-    ///
-    /// An odd sequence then means that the writer died; who may
-    /// write recovers first, who may not delivers what there is and says that it is damaged.
-    private func lockedSnapshot(
-        _ region: Region,
-        into packed: UnsafeMutableRawPointer,
-        until deadline: Deadline,
-        retries: Int
-    ) throws(SegmentError) -> Snapshot {
-        var mayRecover = isWritable
-        while true {
-            let lock = FileDescriptor(owning: try openForLock(writable: false))
-            try lockSegment(lock.number, exclusive: false, until: deadline)
-            let sequence = try sequence()
-            if sequence & 1 == 0 || !mayRecover {
-                try gather(region, into: packed)
-                return Snapshot(
-                    sequence: sequence & ~1,
-                    isDamaged: sequence & 1 == 1 ? true : try isDamaged(),
-                    retries: retries
-                )
-            }
-            mayRecover = false
-            shmgate_unlock(lock.number)
-            try withWriteLock(until: deadline) { _ in }
-        }
-    }
-
-    /// Opens this very file once more, for locks alone.
-    func openForLock(writable: Bool) throws(SegmentError) -> Int32 {
-        let opened = FileDescriptor.open(
-            name.description,
-            in: directory.descriptor,
-            flags: writable ? O_RDWR : O_RDONLY
-        )
-        let number: Int32
-        switch opened {
-        case .success(let value): number = value
-        case .failure(let error): throw .from(error, name: name.description)
-        }
-        var raw = stat()
-        guard fstat(number, &raw) == 0, FileStatus(raw).isSameFile(as: status) else {
-            close(number)
-            throw .replaced(name.description)
-        }
-        return number
     }
 }

@@ -76,10 +76,7 @@ public final class SegmentDraft: Sendable {
                 ?? dataOffset..<dataOffset,
             "a region lies inside the buffers of its segment"
         )
-        let code = region.withCRegion(packed: UnsafeMutableRawPointer(mutating: packed)) {
-            shmgate_scatter(mapping.base, $0, 1)
-        }
-        if code != 0 { throw .corrupt("the new segment was truncated while it was built") }
+        try guarded { () throws(MappingFault) in try mapping.scatter(region, from: packed) }
     }
 
     /// Copies the bytes of a source into a region.
@@ -109,7 +106,8 @@ public final class SegmentDraft: Sendable {
     /// Gives the segment its name, at once and whole.
     ///
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
-    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1.
+    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1. With the name
+    /// the draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
     public func publish(
         as name: SegmentName,
         replacing: Bool = false,
@@ -120,11 +118,12 @@ public final class SegmentDraft: Sendable {
         while true {
             if !replacing { try condition(nil) }
             let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
-            if code == 0 { return }
+            if code == 0 { return letGo() }
             guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
             guard replacing else { throw .alreadyExists(name.description) }
             do throws(SegmentError) {
-                return try replace(directory.load(name), until: deadline, condition: condition)
+                try replace(directory.load(name), until: deadline, condition: condition)
+                return letGo()
             } catch .noSuchSegment {
                 if try directory.status(of: name) != nil { throw .alreadyExists(name.description) }
             } catch .replaced {
@@ -132,6 +131,10 @@ public final class SegmentDraft: Sendable {
             }
         }
     }
+
+    /// Frees the maker's lock; only once the temporary name is gone, for whoever had the lock under that name could
+    /// sweep the file away.
+    private func letGo() { _ = file.tryLock(F_UNLCK) }
 
     private func replace(
         _ old: Segment,

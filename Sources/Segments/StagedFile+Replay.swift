@@ -75,7 +75,11 @@ struct StagedHead {
 
 extension StagedFile {
     /// Redoes the write of one segment from the staged file that its journal names.
-    static func replay(_ journal: JournalHead, in segment: Segment) throws(SegmentError) -> Journal.Outcome {
+    static func replay(
+        _ journal: JournalHead,
+        in segment: Segment,
+        onto target: borrowing Mapping
+    ) throws(SegmentError) -> Journal.Outcome {
         let opened = FileDescriptor.open(name(journal.file), in: segment.directory.descriptor, flags: O_RDONLY)
         let file: FileDescriptor
         switch opened {
@@ -107,7 +111,11 @@ extension StagedFile {
             throw .system(error)
         }
         let body = UnsafeRawBufferPointer(start: mapping.base, count: mapping.count)
-        for record in records { try record.redo(in: segment, from: body) }
+        do throws(MappingFault) {
+            for record in records { try record.redo(onto: target, from: body) }
+        } catch {
+            throw error.error(segment.name)
+        }
         return .replayed(coversWhole: journal.flags & 1 == 1)
     }
 }

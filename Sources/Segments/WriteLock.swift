@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// Lives only inside ``Segment/withWriteLock(until:_:)``.
 public struct WriteLock: ~Copyable {
-    let segment: Segment
+    /// The segment that is locked: what is gathered from it under the lock is stable.
+    public let segment: Segment
     /// The sequence at this moment; even, and nobody else can change it.
     public fileprivate(set) var sequence: UInt64
 }
@@ -13,7 +14,8 @@ public struct WriteLock: ~Copyable {
 extension Segment {
     /// Runs `body` with the write lock held, waiting for it until `deadline`.
     ///
-    /// Before the body runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
+    /// The body may read what a write depends on, and prepare the write then; the longer it takes, the longer others
+    /// wait. Before it runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
     /// ``SegmentError/noSuchSegment(_:)``) and what a dead writer left is replayed or marked as damage.
     public func withWriteLock<R>(
         until deadline: Deadline,
@@ -28,28 +30,21 @@ extension Segment {
         var sequence = try sequence()
         if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
         var lock = WriteLock(segment: self, sequence: sequence)
+        try lock.takeBackState()
         return try body(&lock)
     }
 
     /// Step 1 of writing: the name.
-    ///
-    /// A state that is not live under a name that still leads here belongs to a change that did
-    /// not happen.
     private func checkNameLocked() throws(SegmentError) {
         guard let now = try directory.status(of: name) else { throw .noSuchSegment(name.description) }
         guard now.isSameFile(as: status) else { throw .replaced(name.description) }
-        try guarded { mapping throws(MappingFault) in
-            if try mapping.load(ControlWord.state) != SegmentState.live.rawValue {
-                try mapping.store(SegmentState.live.rawValue, at: ControlWord.state)
-            }
-        }
     }
 
     /// Step 2 of writing: somebody died at the odd sequence.
     ///
     /// Returns the even one that ends his write.
     private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
-        let outcome = try Journal.replay(in: self, at: sequence)
+        let outcome = try Journal.replay(in: self, at: sequence, onto: mapping)
         try guarded { mapping throws(MappingFault) in
             switch outcome {
             case .none:
@@ -101,6 +96,13 @@ extension WriteLock {
         }
         sequence &+= 2
         shmgate_wake(segment.mapping.base)
+    }
+
+    /// Makes the segment live again, as a write of its own, if its state says otherwise: the name still leads here, so
+    /// the change that the state was set for did not happen.
+    fileprivate mutating func takeBackState() throws(SegmentError) {
+        let state = try segment.guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.state) }
+        if state != SegmentState.live.rawValue { try setState(.live) }
     }
 
     private func beginLocked(_ odd: UInt64) throws(SegmentError) {

@@ -376,6 +376,36 @@ func crc32(_ bytes: [UInt8]) -> UInt32 {
         #expect(try reader.sequence() == 3, "a reader changes nothing")
     }
 
+    @Test(
+        "a reader that may not write redoes a write of any size on its copy, and leaves the file as it is",
+        arguments: [16, 10_000]
+    )
+    func readOnlyReaderRedoes(count: Int) throws {
+        let bytes = Array(large.prefix(count))
+        let listed = Region(
+            byteOffset: segment.dataOffset + 1,
+            itemByteCount: count / 2,
+            axes: [.init(count: 2, byteStride: 0, byteOffsets: [20_000, 0])]
+        )
+        let write = try segment.prepare(bytes, to: [listed])
+        try die(write)
+        try workshop.file().patch(UInt32(1), at: 12)
+        try workshop.file().patch(UInt64(1), at: 120)
+        let before = try workshop.file().bytes()
+        let reader = try workshop.load("a")
+        let (all, snapshot) = try reader.read(reader.run(count: 65_536), until: .after(milliseconds: 60_000))
+        var expected = [UInt8](repeating: 0xAA, count: 65_536)
+        expected[0] = 0xDE
+        expected.replaceSubrange(20_001..<(20_001 + count / 2), with: bytes[..<(count / 2)])
+        expected.replaceSubrange(1..<(1 + count / 2), with: bytes[(count / 2)...])
+        #expect(all == expected)
+        #expect(snapshot.sequence == 4, "the sequence that the recovery of these bytes will have")
+        #expect(snapshot.isDamaged, "a write of a part does not undo older damage")
+        #expect(try workshop.file().bytes() == before)
+        #expect(try ForeignLock.isFree(workshop.scratch.path("a")))
+        withExtendedLifetime(write) {}
+    }
+
     @Test("a reader that may not write and finds no journal says that there is damage, and changes nothing")
     func readOnlyReaderOfDamage() throws {
         try workshop.file().patch(UInt32(1), at: 12)

@@ -50,6 +50,19 @@ import Testing
         withExtendedLifetime(draft) {}
     }
 
+    @Test("a segment that replaced another may be written at once, one that could not keeps sweepers off its draft")
+    func replacingDraftLetsGo() throws {
+        _ = try workshop.segment()
+        let refused = try workshop.draft(dataBytes: 64)
+        #expect(throws: SegmentError.alreadyExists("a")) { try refused.publish(as: SegmentName("a")) }
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 0, kept: 1))
+        let draft = try workshop.draft(dataBytes: 64)
+        try draft.publish(as: SegmentName("a"), replacing: true)
+        let segment = try workshop.load("a")
+        #expect(throws: Never.self) { try segment.write([1], to: segment.run(count: 1), until: .immediate) }
+        withExtendedLifetime((refused, draft)) {}
+    }
+
     @Test("strided, reversed and listed regions read and write their own elements only")
     func regions() throws {
         let segment = try workshop.segment(dataBytes: 256)
@@ -274,6 +287,16 @@ import Testing
         }
         #expect(try segment.vitals().state == 0)
         #expect(try segment.vitals().sequence == 4)
+    }
+
+    @Test("a dead writer is recovered before the state is taken back")
+    func stateIsTakenBackAfterRecovery() throws {
+        let segment = try workshop.segment()
+        try workshop.file().patch(UInt64(2), at: 112)
+        try workshop.file().patch(UInt64(3), at: 64)
+        try segment.withWriteLock(until: .immediate) { lock throws(SegmentError) in #expect(lock.sequence == 6) }
+        let vitals = try segment.vitals()
+        #expect(vitals.state == 0 && vitals.sequence == 6 && vitals.interruptedWrites == 1)
     }
 
     @Test("a segment notices that its name, mode or header changed")

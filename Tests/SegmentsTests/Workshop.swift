@@ -72,6 +72,18 @@ extension Segment {
         return (bytes, snapshot)
     }
 
+    /// One consistent copy of several regions.
+    func read(
+        _ regions: [Region],
+        until deadline: Deadline = .immediate
+    ) throws -> (bytes: [[UInt8]], snapshot: Snapshot) {
+        let memory = regions.map { UnsafeMutableRawBufferPointer.allocate(byteCount: $0.byteCount, alignment: 1) }
+        defer { for piece in memory { piece.deallocate() } }
+        let parts = zip(regions, memory).map { SnapshotPart($0, into: $1.baseAddress ?? .empty) }
+        let snapshot = try snapshot(parts, until: deadline)
+        return (memory.map { Array($0) }, snapshot)
+    }
+
     /// A write that is carried out when `commit` says so; `body` runs between preparation and lock.
     func prepare(_ bytes: [UInt8], to regions: [Region], whole: Bool = false) throws -> PreparedWrite {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)

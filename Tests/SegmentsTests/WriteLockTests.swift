@@ -57,6 +57,31 @@ import Testing
         withExtendedLifetime((segment, lock)) {}
     }
 
+    @Test("a wait with a deadline leaves the thread's blocked signals as they were, and none of its own pending")
+    func maskIsRestored() throws {
+        let segment = try workshop.segment()
+        let lock = try ForeignLock(workshop.scratch.path("a"))
+        try Threads.run(1) { _ in
+            var wanted = sigset_t()
+            sigfillset(&wanted)
+            pthread_sigmask(SIG_BLOCK, &wanted, nil)
+            pthread_sigmask(SIG_BLOCK, nil, &wanted)
+            do {
+                try segment.withWriteLock(until: .after(milliseconds: 30)) { _ in }
+                throw Mismatch("the lock was free")
+            } catch SegmentError.busy {}
+            var got = sigset_t()
+            pthread_sigmask(SIG_BLOCK, nil, &got)
+            var pending = sigset_t()
+            sigpending(&pending)
+            for number in 1...64 as ClosedRange<Int32> {
+                guard sigismember(&wanted, number) == sigismember(&got, number) else { throw Mismatch("\(number)") }
+                guard sigismember(&pending, number) != 1 else { throw Mismatch("\(number) is pending") }
+            }
+        }
+        withExtendedLifetime(lock) {}
+    }
+
     @Test("a held turnstile keeps writers out, and a failed wait for the lock gives the turnstile back")
     func turnstile() throws {
         let segment = try workshop.segment()
@@ -148,6 +173,30 @@ import Testing
         #expect(try workshop.file().number(at: 8192, as: UInt64.self) == 400)
     }
 
+    @Test("what is gathered under the lock is stable, and a write prepared from it is the next one")
+    func preparedUnderTheLock() throws {
+        let workshop = workshop
+        let count = 4096  // Beyond what the page's journal holds.
+        _ = try workshop.segment(dataBytes: count)
+        try Threads.run(4) { _ in
+            let segment = try workshop.load("a")
+            for _ in 0..<25 {
+                try segment.withWriteLock(until: .never) { lock throws(SegmentError) in
+                    let before = lock.sequence
+                    let bytes = try lock.segment.gathered(lock.segment.run(count: count))
+                    guard bytes.allSatisfy({ $0 == bytes[0] }) else { throw .corrupt("a write under way was seen") }
+                    let next = [UInt8](repeating: bytes[0] + 1, count: count)
+                    let write = try lock.segment.prepared(next, to: lock.segment.run(count: count))
+                    guard try lock.segment.sequence() == before else { throw .corrupt("a preparation is no write") }
+                    guard try lock.commit(write) == before + 2 else { throw .corrupt("it is not the next write") }
+                }
+            }
+        }
+        let segment = try workshop.load("a")
+        #expect(try segment.read(segment.run(count: count)).bytes == [UInt8](repeating: 100, count: count))
+        #expect(try segment.sequence() == 2 + 2 * 100)
+    }
+
     @Test("another process that holds the lock excludes this one until it dies")
     func secondProcess() throws {
         let segment = try workshop.segment()
@@ -209,6 +258,25 @@ import Testing
 }
 
 extension Segment {
+    /// The bytes of a region; the lock is held.
+    fileprivate func gathered(_ region: Region) throws(SegmentError) -> [UInt8] {
+        let packed = UnsafeMutableRawBufferPointer.allocate(byteCount: region.byteCount, alignment: 1)
+        defer { packed.deallocate() }
+        try gather([SnapshotPart(region, into: packed.baseAddress ?? .empty)])
+        return Array(packed)
+    }
+
+    /// A write of bytes to a region.
+    fileprivate func prepared(_ bytes: [UInt8], to region: Region) throws(SegmentError) -> PreparedWrite {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+        copy.copyBytes(from: bytes)
+        let address = UInt(bitPattern: copy.baseAddress)
+        let source = ByteSource(UnsafeRawBufferPointer(copy)) {
+            UnsafeMutableRawPointer(bitPattern: address)?.deallocate()
+        }
+        return try PreparedWrite(to: self, regions: [region], bytes: source, coversWhole: false)
+    }
+
     /// A write of one more than the word at an offset; the lock is held.
     fileprivate func preparedIncrement(of offset: Int) throws(SegmentError) -> PreparedWrite {
         let value = try guarded { mapping throws(MappingFault) in try mapping.load(offset) } + 1

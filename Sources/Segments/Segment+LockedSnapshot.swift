@@ -1,0 +1,80 @@
+internal import CSegment
+internal import Glibc
+
+extension Segment {
+    /// The slow way: under the shared lock nobody writes.
+    ///
+    /// An odd sequence then means that the writer died. Who may write recovers first; who may not redoes the write on a
+    /// copy of his own, and changes nothing.
+    func lockedSnapshot(
+        _ parts: [SnapshotPart],
+        until deadline: Deadline,
+        retries: Int
+    ) throws(SegmentError) -> Snapshot {
+        var mayRecover = isWritable
+        while true {
+            let lock = FileDescriptor(owning: try openForLock(writable: false))
+            try lockSegment(lock.number, exclusive: false, until: deadline)
+            let sequence = try sequence()
+            if sequence & 1 == 0 {
+                try gather(parts)
+                return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: retries)
+            }
+            if !mayRecover {
+                let isDamaged = try gatherRecovered(parts, at: sequence)
+                return Snapshot(sequence: sequence &+ 1, isDamaged: isDamaged, retries: retries)
+            }
+            mayRecover = false
+            shmgate_unlock(lock.number)
+            try withWriteLock(until: deadline) { _ in }
+        }
+    }
+
+    /// Copies what the segment will hold once somebody has recovered from the death at the odd `sequence`.
+    ///
+    /// Returns whether that is damaged. The lock is held, shared at least.
+    private func gatherRecovered(
+        _ parts: [SnapshotPart],
+        at sequence: UInt64
+    ) throws(SegmentError) -> Bool {
+        // Not the description that holds the lock: a mapping would keep that one, and with it the lock, open.
+        let file = FileDescriptor(owning: try openForLock(writable: false))
+        let copy: Mapping
+        do throws(SystemError) {
+            copy = try Mapping(copying: file, count: totalBytes)
+        } catch {
+            throw .from(error, name: name.description)
+        }
+        let outcome = try Journal.replay(in: self, at: sequence, onto: copy)
+        do throws(MappingFault) {
+            try copy.gather(parts)
+        } catch {
+            throw error.error(name)
+        }
+        return switch outcome {
+        case .none: true
+        case .untouched, .replayed(coversWhole: false): try isDamaged()
+        case .replayed(coversWhole: true): false
+        }
+    }
+
+    /// Opens this very file once more, for locks alone.
+    func openForLock(writable: Bool) throws(SegmentError) -> Int32 {
+        let opened = FileDescriptor.open(
+            name.description,
+            in: directory.descriptor,
+            flags: writable ? O_RDWR : O_RDONLY
+        )
+        let number: Int32
+        switch opened {
+        case .success(let value): number = value
+        case .failure(let error): throw .from(error, name: name.description)
+        }
+        var raw = stat()
+        guard fstat(number, &raw) == 0, FileStatus(raw).isSameFile(as: status) else {
+            close(number)
+            throw .replaced(name.description)
+        }
+        return number
+    }
+}
