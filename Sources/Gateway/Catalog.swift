@@ -6,10 +6,32 @@ internal import Synchronization
 final class OpenSegment: Sendable {
     let segment: Segment
     let header: SegmentHeader
+    private let indexes = Mutex<[Int: LabelIndex]>([:])
 
     init(_ segment: Segment) throws {
         self.segment = segment
         header = try SegmentHeader(of: segment)
+    }
+
+    /// The labels whose first array has a number, ready to be searched; what was found out about them stays known.
+    func index(_ contents: LabelContents, _ firstArray: Int) -> LabelIndex {
+        let count = contents.labels.arrayCount
+        if count == 0 { return LabelIndex(contents, buffers: [], of: segment) }
+        return indexes.withLock { indexes in
+            if let known = indexes[firstArray] { return known }
+            let buffers = Array(header.arrays[firstArray..<(firstArray + count)])
+            let index = LabelIndex(contents, buffers: buffers, of: segment)
+            indexes[firstArray] = index
+            return index
+        }
+    }
+
+    /// Makes excerpts of the members.
+    var maker: ExcerptMaker { ExcerptMaker(arrays: header.arrays) { self.index($0, $1) } }
+
+    /// Whether selections, by the numbers of their arrays, cover everything that can be written.
+    func coversWhole(_ covered: [Int: Selection]) -> Bool {
+        covered.values.allSatisfy(\.coversWhole) && header.layout.writableArrays.allSatisfy { covered[$0] != nil }
     }
 
     /// The tag of a snapshot.

@@ -12,6 +12,10 @@ public enum LayoutError: Error, Equatable, Sendable {
     case indexOutOfBounds(String)
     /// The layout has no such member.
     case noSuchMember(String)
+    /// No label along an axis is the one asked for.
+    case noSuchLabel(String)
+    /// A selection that cannot be carried out on these labels, or names a dimension that there is not.
+    case invalidQuery(String)
     /// A header that contradicts itself or the file.
     case corrupt(String)
 }
@@ -21,7 +25,7 @@ extension LayoutError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .invalidLayout(let text), .invalidDType(let text), .invalidSlice(let text), .indexOutOfBounds(let text),
-            .noSuchMember(let text), .corrupt(let text):
+            .noSuchMember(let text), .noSuchLabel(let text), .invalidQuery(let text), .corrupt(let text):
             text
         }
     }

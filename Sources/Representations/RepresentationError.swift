@@ -10,6 +10,8 @@ package enum RepresentationError: Error, Equatable, Sendable {
     case shapeMismatch(String)
     /// A value that the dtype cannot hold.
     case valueOutOfRange(String)
+    /// Labels or names of columns that are not those of the selection.
+    case labelMismatch(String)
     /// No memory for the array.
     case outOfMemory(String)
 }

@@ -59,3 +59,15 @@ private struct CRegions {
         return start
     }
 }
+
+extension Region {
+    /// Copies the region out of private memory that offsets count from; the caller has checked that it lies inside.
+    package func gather(from bytes: UnsafeRawBufferPointer, into packed: UnsafeMutableRawPointer) {
+        guard let base = bytes.baseAddress else { return }
+        precondition(
+            extent.map { $0.lowerBound >= 0 && $0.upperBound <= bytes.count } ?? true,
+            "a region lies inside the memory that it is gathered from"
+        )
+        _ = CollectionOfOne(SnapshotPart(self, into: packed)).withCRegions { shmgate_gather(base, $0, $1) }
+    }
+}

@@ -80,6 +80,8 @@ extension Problem {
             case .invalidSlice: .invalidSlice
             case .indexOutOfBounds: .indexOutOfBounds
             case .noSuchMember: .noSuchMember
+            case .noSuchLabel: .noSuchLabel
+            case .invalidQuery: .invalidQuery
             case .corrupt: .corruptSegment
             }
         self.init(code, "\(error)")
@@ -91,6 +93,7 @@ extension Problem {
         case .invalidBody(let text): self.init(.invalidBody, text)
         case .shapeMismatch(let text): self.init(.shapeMismatch, text)
         case .valueOutOfRange(let text): self.init(.valueOutOfRange, text)
+        case .labelMismatch(let text): self.init(.labelMismatch, text)
         case .outOfMemory(let text): self.init(.busy, text)
         }
     }

@@ -11,6 +11,7 @@ enum ProblemCode: String, CaseIterable {
     case forbidden
     case noSuchSegment = "no-such-segment"
     case noSuchMember = "no-such-member"
+    case noSuchLayout = "no-such-layout"
     case noSuchRoute = "no-such-route"
     case methodNotAllowed = "method-not-allowed"
     case notAcceptable = "not-acceptable"
@@ -19,7 +20,9 @@ enum ProblemCode: String, CaseIterable {
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case indexOutOfBounds = "index-out-of-bounds"
+    case noSuchLabel = "no-such-label"
     case shapeMismatch = "shape-mismatch"
+    case labelMismatch = "label-mismatch"
     case valueOutOfRange = "value-out-of-range"
     case corruptSegment = "corrupt-segment"
     case unsupportedFormat = "unsupported-format"
@@ -34,14 +37,14 @@ enum ProblemCode: String, CaseIterable {
             .invalidHeader:
             400
         case .forbidden: 403
-        case .noSuchSegment, .noSuchMember, .noSuchRoute: 404
+        case .noSuchSegment, .noSuchMember, .noSuchLayout, .noSuchRoute: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
         case .alreadyExists: 409
         case .preconditionFailed: 412
         case .tooLarge: 413
         case .unsupportedMediaType: 415
-        case .indexOutOfBounds, .shapeMismatch, .valueOutOfRange: 422
+        case .indexOutOfBounds, .noSuchLabel, .shapeMismatch, .labelMismatch, .valueOutOfRange: 422
         case .corruptSegment, .unsupportedFormat, .internalError: 500
         case .busy: 503
         case .outOfSpace: 507
@@ -62,6 +65,7 @@ enum ProblemCode: String, CaseIterable {
         case .forbidden: "Forbidden"
         case .noSuchSegment: "No such segment"
         case .noSuchMember: "No such member"
+        case .noSuchLayout: "No such layout"
         case .noSuchRoute: "No such resource"
         case .methodNotAllowed: "The resource does not have this method"
         case .notAcceptable: "No acceptable representation"
@@ -70,7 +74,9 @@ enum ProblemCode: String, CaseIterable {
         case .tooLarge: "The body is too large"
         case .unsupportedMediaType: "Not a media type of this resource"
         case .indexOutOfBounds: "Index out of bounds"
+        case .noSuchLabel: "No such label"
         case .shapeMismatch: "The shapes do not fit"
+        case .labelMismatch: "The labels are not those of the selection"
         case .valueOutOfRange: "The dtype cannot hold the value"
         case .corruptSegment: "The segment is corrupt"
         case .unsupportedFormat: "The segment has an unknown format"

@@ -2,14 +2,14 @@
 struct Query {
     private var parameters: [(name: String, value: String)] = []
 
-    /// Reads `name=value&…`; a name may stand once.
+    /// Reads `name=value&…`; a name other than `where` may stand once.
     init(_ text: UnsafeRawBufferPointer?) throws(Problem) {
         guard let text, !text.isEmpty else { return }
         for part in text.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: true) {
             let equals = part.firstIndex(of: UInt8(ascii: "="))
             let name = try Self.decode(part[..<(equals ?? part.endIndex)])
             let value = try Self.decode(equals.map { part[($0 + 1)...] } ?? part[part.endIndex...])
-            if parameters.contains(where: { $0.name == name }) {
+            if name != "where", parameters.contains(where: { $0.name == name }) {
                 throw Problem(.invalidQuery, "the parameter \(name) occurs twice")
             }
             parameters.append((name, value))
@@ -32,6 +32,19 @@ struct Query {
     mutating func take(_ name: String) -> String? {
         guard let index = parameters.firstIndex(where: { $0.name == name }) else { return nil }
         return parameters.remove(at: index).value
+    }
+
+    /// Takes every parameter of a name that may stand more than once.
+    mutating func takeAll(_ name: String) -> [String] {
+        defer { parameters.removeAll { $0.name == name } }
+        return parameters.filter { $0.name == name }.map(\.value)
+    }
+
+    /// Takes every parameter whose name begins with a prefix; gives what stands behind it.
+    mutating func take(prefix: String) -> [(name: String, value: String)] {
+        defer { parameters.removeAll { $0.name.hasPrefix(prefix) } }
+        return parameters.filter { $0.name.hasPrefix(prefix) }
+            .map { (String($0.name.dropFirst(prefix.count)), $0.value) }
     }
 
     /// Takes a parameter that has a fixed set of values.

@@ -1,4 +1,5 @@
 internal import Documents
+internal import Glibc
 internal import Layouts
 internal import MicroHTTP
 internal import Representations
@@ -12,49 +13,118 @@ struct DataReading {
     let catalog: Catalog
     let pool: SnapshotPool
 
-    func read(_ name: SegmentName, member: String?, _ query: Query, _ context: RequestContext) throws -> Response {
+    func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
         var query = query
-        let target = try DataTarget(name, member: member, in: catalog, &query)
+        let request = try SelectionRequest(&query)
         let exchange = context.exchange
         let format = try Format.choose(parameter: query.take("format"), accept: exchange.headers("Accept"))
-        let options = try JSONOptions(&query)
+        let form = try JSONForm(&query)
         let isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
         try query.finish()
-        if isRelaxed { return try relaxed(target, format, options, context) }
-        let condition = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
+        let target = try DataTarget(catalog.segment(name), path: path, request, context)
+        var parts = ExcerptParts()
+        let excerpt = target.excerpt(&parts)
+        if format != .json { _ = try Self.array(excerpt, format) }
+        if isRelaxed, let answer = try direct(target, excerpt, parts, format) { return answer }
+        let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
-        try context.leaveEventThread(for: target.selection.region.byteCount)
-        if exchange.method == .head, format != .json { return try head(target, format, context) }
-        let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        let copy = try PrivateCopy(prefix: prefix, byteCount: target.selection.region.byteCount, pool: pool)
-        let snapshot = try target.segment.snapshot(target.selection.region, into: copy.data, until: context.deadline)
-        let fields = fields(target, format, snapshot)
-        if format != .json { return Response(status: 200, headers: fields, body: copy.body()) }
-        return .json(Self.json(copy.data, target, options), headers: fields)
+        try context.leaveEventThread(for: parts.byteCount)
+        if !target.conditions.isEmpty { return try filtered(target, format, form, isRelaxed, context) }
+        if exchange.method == .head, format != .json, !isRelaxed {
+            return try head(target, try Self.array(excerpt, format), format, context)
+        }
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool)
+        let snapshot = try take(copy.snapshotParts(parts), of: target, isRelaxed, context)
+        return try answer(target, excerpt, copy, format, form, snapshot)
+    }
+
+    /// A snapshot, or, where the client wants none, what there is; nil for the latter.
+    private func take(
+        _ parts: [SnapshotPart],
+        of target: DataTarget,
+        _ isRelaxed: Bool,
+        _ context: RequestContext
+    ) throws -> Snapshot? {
+        if !isRelaxed { return try target.segment.snapshot(parts, until: context.deadline) }
+        try target.segment.gather(parts)
+        return nil
+    }
+
+    /// The rows that satisfy the conditions: these and the data are read under one sequence.
+    private func filtered(
+        _ target: DataTarget,
+        _ format: Format,
+        _ form: JSONForm,
+        _ isRelaxed: Bool,
+        _ context: RequestContext
+    ) throws -> Response {
+        var wide = ExcerptParts()
+        _ = target.excerpt(&wide)
+        let count = wide.parts.count
+        let conditions = try target.addConditions(to: &wide)
+        try context.leaveEventThread(for: wide.byteCount)
+        let all = try PartsCopy(wide, pool: pool)
+        let snapshot = try take(all.snapshotParts(wide), of: target, isRelaxed, context)
+        let places = all.places
+        let rows = try target.rows(conditions) { UnsafeRawPointer(places[$0]) }
+        var parts = ExcerptParts()
+        let excerpt = target.excerpt(&parts, picks: target.picks.map { $0.subset(rows) })
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool)
+        for part in 0..<count {
+            let size = parts.parts[part].selection.region.itemByteCount
+            var next = copy.place(part)
+            for row in rows {
+                memcpy(next, places[part] + row * size, size)
+                next += size
+            }
+        }
+        return try answer(target, excerpt, copy, format, form, snapshot)
+    }
+
+    private func answer(
+        _ target: DataTarget,
+        _ excerpt: Excerpt,
+        _ copy: consuming PartsCopy,
+        _ format: Format,
+        _ form: JSONForm,
+        _ snapshot: Snapshot?
+    ) throws -> Response {
+        var fields = Self.cacheFields
+        if let snapshot {
+            fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
+            if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
+        }
+        guard format == .json else {
+            fields += Self.fields(try Self.array(excerpt, format), format)
+            return Response(status: 200, headers: fields, body: copy.body().body())
+        }
+        let places = copy.places
+        var json = JSONWriter(capacity: 256)
+        let isWhole = if case .layout = target.placed.member { target.placed.firstArray == 0 } else { false }
+        let writer = ExcerptJSON(
+            options: form.options,
+            orientation: form.orientation,
+            tellsDTypes: form.tellsDTypes,
+            attrs: isWhole ? target.open.header.attrs : "{}"
+        ) { UnsafeRawPointer(places[$0]) }
+        try writer.write(excerpt, to: &json)
+        return .json(json.finish(), headers: fields)
     }
 
     /// Straight from the mapping where the selection is one run of bytes; torn reads are the caller's wish.
-    private func relaxed(
+    private func direct(
         _ target: DataTarget,
-        _ format: Format,
-        _ options: JSONOptions,
-        _ context: RequestContext
-    ) throws -> Response {
-        let region = target.selection.region
-        let fields = Self.fields(target, format)
-        if format == .raw, let range = region.contiguousRange {
-            return Response(
-                status: 200,
-                headers: fields,
-                body: .pinned(target.segment.bytesForKernel(range), owner: target.segment)
-            )
-        }
-        try context.leaveEventThread(for: region.byteCount)
-        let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: target.selection.shape) : []
-        let copy = try PrivateCopy(prefix: prefix, byteCount: region.byteCount, pool: pool)
-        try target.segment.gather(region, into: copy.data)
-        if format != .json { return Response(status: 200, headers: fields, body: copy.body()) }
-        return .json(Self.json(copy.data, target, options), headers: fields)
+        _ excerpt: Excerpt,
+        _ parts: ExcerptParts,
+        _ format: Format
+    ) throws -> Response? {
+        guard format == .raw, target.conditions.isEmpty, let range = parts.parts[0].selection.region.contiguousRange
+        else { return nil }
+        return Response(
+            status: 200,
+            headers: Self.cacheFields + Self.fields(try Self.array(excerpt, format), format),
+            body: .pinned(target.segment.bytesForKernel(range), owner: target.segment)
+        )
     }
 
     /// 304 if the client has what it would get now.
@@ -71,62 +141,60 @@ struct DataReading {
     }
 
     /// The length without the bytes.
-    private func head(_ target: DataTarget, _ format: Format, _ context: RequestContext) throws -> Response {
-        let nothing = Region(byteOffset: target.segment.dataOffset, itemByteCount: 0, axes: [])
-        let place = UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8)
-        defer { place.deallocate() }
-        let snapshot = try target.segment.snapshot(nothing, into: place, until: context.deadline)
-        let selection = target.selection
-        let prefix = format == .npy ? Npy.header(dtype: target.dtype, shape: selection.shape).count : 0
-        return Response(
-            status: 200,
-            headers: fields(target, format, snapshot),
-            body: .length(UInt64(prefix + selection.region.byteCount))
-        )
+    private func head(
+        _ target: DataTarget,
+        _ part: Excerpt.Part,
+        _ format: Format,
+        _ context: RequestContext
+    ) throws -> Response {
+        let snapshot = try target.segment.snapshot([], until: context.deadline)
+        var fields = Self.cacheFields + Self.fields(part, format)
+        fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
+        if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
+        let prefix = format == .npy ? Npy.header(dtype: part.type.dtype, shape: part.shape).count : 0
+        let count = product(part.shape, times: part.type.dtype.byteCount) ?? 0
+        return Response(status: 200, headers: fields, body: .length(UInt64(prefix + count)))
     }
 
-    private static func json(
-        _ packed: UnsafeRawPointer,
-        _ target: DataTarget,
-        _ options: JSONOptions
-    ) -> ByteBuffer {
-        let selection = target.selection
-        var json = JSONWriter(capacity: 64 + selection.count * 8)
-        json.beginObject()
-        if target.isBytes {
-            json.key("data")
-            json.buffer.append(UInt8(ascii: "\""))
-            json.buffer.appendBase64(UnsafeRawBufferPointer(start: packed, count: selection.region.byteCount))
-            json.buffer.append(UInt8(ascii: "\""))
-        } else {
-            json.key("dtype")
-            target.dtype.write(to: &json)
-            json.key("shape")
-            json.shape(selection.shape)
-            json.key("data")
-            ArrayJSON.write(packed, dtype: target.dtype, shape: selection.shape, options: options, to: &json.buffer)
+    /// The one array that raw and npy carry.
+    private static func array(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> Excerpt.Part {
+        guard let part = excerpt.onlyArray else {
+            throw Problem(
+                .notAcceptable,
+                "expected json, for this is not one array; got \(format.rawValue), which members such as columns have"
+            )
         }
-        json.endObject()
-        return json.finish()
+        return part
+    }
+
+    private static func prefix(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> [UInt8] {
+        guard format == .npy else { return [] }
+        let part = try array(excerpt, format)
+        return Npy.header(dtype: part.type.dtype, shape: part.shape)
     }
 
     private static let cacheFields: [(StaticString, String)] = [
         ("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-cache"),
     ]
 
-    private func fields(_ target: DataTarget, _ format: Format, _ snapshot: Snapshot) -> [(StaticString, String)] {
-        var fields = Self.fields(target, format)
-        fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
-        if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
-        return fields
+    private static func fields(_ part: Excerpt.Part, _ format: Format) -> [(StaticString, String)] {
+        [
+            ("Content-Type", format.mediaType), ("Shm-Dtype", part.type.dtype.description),
+            ("Shm-Shape", part.shape.map(String.init).joined(separator: ",")),
+        ]
     }
+}
 
-    private static func fields(_ target: DataTarget, _ format: Format) -> [(StaticString, String)] {
-        var fields = cacheFields
-        if format == .json { return fields }
-        fields.append(("Content-Type", format.mediaType))
-        fields.append(("Shm-Dtype", target.dtype.description))
-        fields.append(("Shm-Shape", target.selection.shape.map(String.init).joined(separator: ",")))
-        return fields
+/// How a request wants its JSON.
+struct JSONForm {
+    let options: JSONOptions
+    let orientation: ExcerptJSON.Orientation
+    let tellsDTypes: Bool
+
+    /// Takes the parameters.
+    init(_ query: inout Query) throws(Problem) {
+        options = try JSONOptions(&query)
+        orientation = try query.take("orient", from: [("split", .split), ("columns", .columns)], default: .split)
+        tellsDTypes = try query.take("dtypes", from: [("0", false), ("1", true)], default: false)
     }
 }

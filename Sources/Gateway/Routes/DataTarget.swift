@@ -2,28 +2,102 @@ internal import Layouts
 internal import Representations
 internal import Segments
 
-/// The array that a data request means, and what it picks of it.
+/// The member of a segment that a data request means, and what it picks of it.
 struct DataTarget {
     let open: OpenSegment
-    let array: ArrayBuffer
-    let selection: Selection
+    let placed: PlacedMember
+    /// One for each axis of the member.
+    let picks: [AxisPick]
+    /// Columns of a dataframe by number; nil for all.
+    let columns: [Int]?
+    /// Conditions that rows have to satisfy beside.
+    let conditions: [RowCondition]
 
     var segment: Segment { open.segment }
-    var dtype: DType { array.dtype }
-    /// Whether JSON gives the bytes in base64 instead of a list.
-    var isBytes: Bool { open.header.layout.kind == BytesLayout.kind }
 
-    /// Finds the array and applies `slice=`.
-    init(_ name: SegmentName, member: String?, in catalog: Catalog, _ query: inout Query) throws {
-        open = try catalog.segment(name)
-        if let member {
-            throw Problem(.noSuchMember, "\(open.header.layout.kind) has no members, got \(member)")
+    /// Finds the member and applies slice and labels.
+    ///
+    /// Leaves the event thread where labels have to be read through for the first time.
+    init(_ open: OpenSegment, path: [String], _ request: SelectionRequest, _ context: RequestContext) throws {
+        self.open = open
+        placed = try open.header.layout.member(path[...])
+        picks = try Self.picks(request, placed, open, context)
+        columns = try Self.columns(request, placed)
+        conditions = request.conditions
+        if !conditions.isEmpty { try Self.checkRows(placed, picks) }
+    }
+
+    /// Whether the member can only be read.
+    var isReadOnly: Bool {
+        if case .labels = placed.member { return true }
+        return false
+    }
+
+    /// The layout, if the member is one.
+    var form: LayoutForm? {
+        if case .layout(let node) = placed.member { return node.form }
+        return nil
+    }
+
+    /// What the picks leave, rows given by `picks` in place of the target's own.
+    func excerpt(_ parts: inout ExcerptParts, picks: [AxisPick]? = nil) -> Excerpt {
+        open.maker.excerpt(placed, picks ?? self.picks, columns: columns, into: &parts)
+    }
+
+    private static func picks(
+        _ request: SelectionRequest,
+        _ placed: PlacedMember,
+        _ open: OpenSegment,
+        _ context: RequestContext
+    ) throws -> [AxisPick] {
+        let shape = placed.axes.map(\.extent)
+        var picks = try (request.slice ?? .whole).picks(of: shape)
+        if request.labels.isEmpty { return picks }
+        let items = try (request.slice ?? .whole).isWhole(rank: shape.count)
+        for (dim, selection) in request.labels {
+            guard let axis = placed.axes.firstIndex(where: { $0.name == dim }) else {
+                let names = placed.axes.compactMap(\.name).joined(separator: ", ")
+                throw Problem(
+                    .invalidQuery,
+                    names.isEmpty
+                        ? "there are no dimensions with labels here, got sel.\(dim)"
+                        : "expected one of the dimensions \(names), got \"\(dim)\""
+                )
+            }
+            guard items[axis] else {
+                throw Problem(.invalidQuery, "expected slice and sel to name different dimensions, both name \(dim)")
+            }
+            let (contents, first) = placed.axes[axis].labels ?? (.range(0, placed.axes[axis].extent), 0)
+            let index = open.index(contents, first)
+            if !index.isSurveyed { try context.leaveEventThread(for: index.count * 64) }
+            picks[axis] = try index.pick(selection, method: request.method, tolerance: request.tolerance)
         }
-        guard let array = open.header["values"] else {
-            throw Problem(.noSuchMember, "the segment \(name) has no array of its own")
+        return picks
+    }
+
+    private static func columns(_ request: SelectionRequest, _ placed: PlacedMember) throws -> [Int]? {
+        guard let names = request.columns else { return nil }
+        guard case .layout(let node) = placed.member, case .dataframe(let layout) = node.form else {
+            throw Problem(.invalidQuery, "expected columns for a dataframe, this is none")
         }
-        self.array = array
-        selection = try Selection(query.take("slice").map(Slice.init) ?? .whole, of: array)
+        return try names.map { name in try layout.column(name) }
+    }
+
+    private static func checkRows(_ placed: PlacedMember, _ picks: [AxisPick]) throws {
+        guard case .layout(let node) = placed.member, picks.first?.count != nil else {
+            throw Problem(.invalidQuery, "expected where for the rows of a dataframe or series")
+        }
+        switch node.form {
+        case .dataframe, .series: return
+        default: throw Problem(.invalidQuery, "expected where for a dataframe or series, this is a \(node.kind)")
+        }
+    }
+}
+
+extension Slice {
+    /// For each axis whether the slice leaves it whole.
+    func isWhole(rank: Int) throws -> [Bool] {
+        try expanded(rank: rank).map { $0 == .range(start: nil, stop: nil, step: nil) }
     }
 }
 

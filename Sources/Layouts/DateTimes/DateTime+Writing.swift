@@ -16,6 +16,15 @@ package enum DateTime {
         }
     }
 
+    /// Appends `+01:00`; the seconds that an old offset may have are left out.
+    package static func append(offset seconds: Int64, to text: inout ByteBuffer) {
+        let minutes = Int(seconds.magnitude / 60)
+        text.append(UInt8(ascii: seconds < 0 ? "-" : "+"))
+        writeTwo(minutes / 60, to: &text)
+        text.append(UInt8(ascii: ":"))
+        writeTwo(minutes % 60, to: &text)
+    }
+
     /// Splits a count of base units into date, seconds of the day and fraction, and writes them.
     private static func write<Number: FixedWidthInteger & SignedInteger>(
         _ total: Number,

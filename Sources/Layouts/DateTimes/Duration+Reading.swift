@@ -27,6 +27,18 @@ extension Duration {
         return Int64(exactly: (isNegative ? -total : total) / step)
     }
 
+    /// Reads a step as pandas writes it: a number, 1 if it is left out, and one of D, h, min, s, ms, us and ns.
+    package static func readStep(_ text: String, unit: TimeUnit) -> Int64? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let bases: [String: TimeUnit.Base] = [
+            "D": .day, "h": .hour, "min": .minute, "s": .second, "ms": .millisecond, "us": .microsecond,
+            "ns": .nanosecond,
+        ]
+        guard let base = bases[String(text.dropFirst(digits.count))], let number = digits.isEmpty ? 1 : Int64(digits)
+        else { return nil }
+        return convert(number, from: TimeUnit(base), to: unit)
+    }
+
     /// A count of one unit as a count of another, if that is exact.
     package static func convert(_ count: Int64, from: TimeUnit, to: TimeUnit) -> Int64? {
         let areMonths = [TimeUnit.Base.year, .month]

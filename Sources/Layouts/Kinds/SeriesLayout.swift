@@ -92,7 +92,7 @@ public struct ValueType: Equatable, Sendable {
 }
 
 /// Takes the zone out of `datetime64[ns, UTC]`; nil for texts without one.
-func splitZone(_ text: String) -> (dtype: String, zone: String)? {
+package func splitZone(_ text: String) -> (dtype: String, zone: String)? {
     guard text.hasPrefix("datetime64["), text.hasSuffix("]"), let comma = text.firstIndex(of: ",") else { return nil }
     return ("\(text[..<comma])]", String(text[text.index(after: comma)...].dropLast().drop { $0 == " " }))
 }

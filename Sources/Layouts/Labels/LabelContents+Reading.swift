@@ -199,14 +199,7 @@ extension LabelContents {
         guard case .count(let start) = DateTime.read(startText, unit: unit, zone: isLocal ? nil : zone),
             start != DateTime.nat
         else { throw .invalidLayout("expected a start that \(dtype) can hold, got \(quoted(startText))") }
-        let digits = freq.prefix { $0.isASCII && $0.isNumber }
-        let bases: [String: TimeUnit.Base] = [
-            "D": .day, "h": .hour, "min": .minute, "s": .second, "ms": .millisecond, "us": .microsecond,
-            "ns": .nanosecond,
-        ]
-        guard let base = bases[String(freq.dropFirst(digits.count))], let number = digits.isEmpty ? 1 : Int64(digits),
-            number > 0, let step = Duration.convert(number, from: TimeUnit(base), to: unit)
-        else { throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))") }
+        guard let step = Duration.readStep(freq, unit: unit), step > 0 else { throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))") }
         let (reach, overflow) = step.multipliedReportingOverflow(by: Int64(max(periods - 1, 0)))
         guard !overflow, !start.addingReportingOverflow(reach).overflow, periods <= Int.max / 8 else {
             throw .invalidLayout("the date range goes beyond what \(dtype) can hold")

@@ -34,6 +34,15 @@ public enum Labels: Equatable, Sendable {
         }
     }
 
+    /// How many buffers they need.
+    package var arrayCount: Int {
+        switch self {
+        case .range: 0
+        case .elements: 1
+        case .texts: 2
+        }
+    }
+
     /// Writes the members of the object that the header has: a range, or the buffer that holds them.
     func writeFields(to json: inout JSONWriter, at path: String) {
         switch self {

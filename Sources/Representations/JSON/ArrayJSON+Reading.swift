@@ -8,12 +8,12 @@ extension ArrayJSON {
     package static func read(
         _ reader: inout JSONReader,
         dtype: DType,
-        options: JSONOptions = JSONOptions()
+        zone: TimeZone? = nil
     ) throws(RepresentationError) -> PackedArray {
         var scout = reader
         let shape = try shape(&scout, elementDepth: elementDepth(dtype))
         let array = try PackedArray(dtype: dtype, shape: shape)
-        let element = ElementReader(dtype)
+        let element = ElementReader(dtype, zone: zone)
         var next = array.base
         try list(&reader, shape[...]) { reader throws(RepresentationError) in
             try element.read(&reader, into: next)

@@ -9,6 +9,7 @@ package enum ArrayJSON {
         dtype: DType,
         shape: [Int],
         options: JSONOptions,
+        zone: TimeZone? = nil,
         to text: inout ByteBuffer
     ) {
         let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
@@ -25,7 +26,7 @@ package enum ArrayJSON {
         case .uint8:
             list.write(to: &text) { $1.appendDecimal(UInt64($0.load(as: UInt8.self))) }
         default:
-            let element = ElementWriter(dtype, options)
+            let element = ElementWriter(dtype, options, zone: zone)
             list.write(to: &text) { element.write($0, to: &$1) }
         }
     }

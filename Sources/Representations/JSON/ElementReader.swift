@@ -4,10 +4,13 @@ internal import Layouts
 /// Reads single elements of one dtype from JSON, and refuses what the dtype cannot hold.
 struct ElementReader {
     private let dtype: DType
+    private let zone: TimeZone?
     private let fields: [(reader: ElementReader, field: DType.Field)]
 
-    init(_ dtype: DType) {
+    /// Instants without an offset are local time of a zone, if they belong to one.
+    init(_ dtype: DType, zone: TimeZone? = nil) {
         self.dtype = dtype
+        self.zone = zone
         fields = dtype.fields.map { (ElementReader($0.dtype), $0) }
     }
 
@@ -16,7 +19,7 @@ struct ElementReader {
         if case .structured = dtype.element { return try readFields(&reader, into: place) }
         let start = reader.offset
         let kind = try ArrayJSON.parsing(&reader) { reader throws(JSONError) in try reader.peek() }
-        let store = ElementStore(dtype: dtype, place: place)
+        let store = ElementStore(dtype: dtype, place: place, zone: zone)
         let fits: Bool
         switch kind {
         case .number:

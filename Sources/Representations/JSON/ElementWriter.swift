@@ -30,11 +30,14 @@ enum Number {
 struct ElementWriter {
     private let dtype: DType
     private let options: JSONOptions
+    private let zone: TimeZone?
     private let fields: [(writer: ElementWriter, field: DType.Field)]
 
-    init(_ dtype: DType, _ options: JSONOptions) {
+    /// Instants are written by the clock of a zone, with their offset, if they belong to one.
+    init(_ dtype: DType, _ options: JSONOptions, zone: TimeZone? = nil) {
         self.dtype = dtype
         self.options = options
+        self.zone = zone
         fields = dtype.fields.map { (ElementWriter($0.dtype, options), $0) }
     }
 
@@ -72,7 +75,13 @@ struct ElementWriter {
             let value = Int64(bitPattern: integer(place, big))
             if value == DateTime.nat { return text.append("null") }
             text.append(UInt8(ascii: "\""))
-            DateTime.append(value, unit: unit, to: &text)
+            if let zone {
+                let (local, offset) = zone.local(value, unit: unit)
+                DateTime.append(local, unit: unit, to: &text)
+                DateTime.append(offset: offset, to: &text)
+            } else {
+                DateTime.append(value, unit: unit, to: &text)
+            }
             text.append(UInt8(ascii: "\""))
         case .timedelta(let unit): writeTimedelta(Int64(bitPattern: integer(place, big)), unit, to: &text)
         case .structured: writeFields(place, to: &text)

@@ -1,12 +1,12 @@
 internal import Documents
 internal import Layouts
-internal import Representations
 
 /// How the contents of an array are written in a body: bare, or in the envelope that a GET in JSON gives.
-struct JSONValueForm {
+struct ArrayEnvelope {
     /// Whether contents are base64 text instead of lists.
     let isBytes: Bool
     let dtype: DType
+    let zone: String?
 
     /// Reads the next value of a document.
     func read(_ reader: inout JSONReader) throws -> PackedArray {
@@ -16,25 +16,32 @@ struct JSONValueForm {
         try reader.beginObject()
         while let key = try reader.nextKey() {
             switch key {
-            case "dtype": _ = try DType(reader.value())
+            case "dtype": try checkDType(reader.value())
             case "shape": shape = try Self.shape(reader.value())
             case "data":
                 data = reader
                 _ = try reader.skip()
             default:
-                throw Problem(.invalidJSON, "expected an envelope of dtype, shape and data, got the member \"\(key)\"")
+                throw RepresentationError.invalidJSON(
+                    "expected an envelope of dtype, shape and data, got the member \"\(key)\""
+                )
             }
         }
-        guard var data else { throw Problem(.invalidJSON, "the envelope lacks its member \"data\"") }
+        guard var data else { throw RepresentationError.invalidJSON("the envelope lacks its member \"data\"") }
         let array = try bare(&data)
         guard let shape, shape != array.shape else { return array }
         guard array.count == 0, product(shape, times: 1) == 0 else {
-            throw Problem(
-                .shapeMismatch,
+            throw RepresentationError.shapeMismatch(
                 "the envelope says the shape \(tuple(shape)), its data have \(tuple(array.shape))"
             )
         }
         return try PackedArray(dtype: dtype, shape: shape)
+    }
+
+    /// The dtype of an envelope only has to be one.
+    private func checkDType(_ json: JSONValue) throws {
+        if case .string(let text) = json, splitZone(text) != nil { return }
+        _ = try DType(json)
     }
 
     /// An object of one member `base64` is an element; any other is an envelope.
@@ -45,10 +52,12 @@ struct JSONValueForm {
     }
 
     private func bare(_ reader: inout JSONReader) throws -> PackedArray {
-        guard isBytes, try reader.peek() == .string else { return try ArrayJSON.read(&reader, dtype: dtype) }
+        guard isBytes, try reader.peek() == .string else {
+            return try ArrayJSON.read(&reader, dtype: dtype, zone: zone.flatMap(TimeZone.named))
+        }
         var bytes = ByteBuffer()
         guard decodeBase64(try reader.string(), into: &bytes) else {
-            throw Problem(.invalidJSON, "expected bytes as base64 with padding")
+            throw RepresentationError.invalidJSON("expected bytes as base64 with padding")
         }
         let array = try PackedArray(dtype: dtype, shape: [bytes.count])
         bytes.withUnsafeBytes { raw in
@@ -58,10 +67,10 @@ struct JSONValueForm {
     }
 
     private static func shape(_ json: JSONValue) throws -> [Int] {
-        guard case .array(let items) = json else { throw Problem(.invalidJSON, "expected a shape as a list") }
+        guard case .array(let items) = json else { throw RepresentationError.invalidJSON("expected a shape as a list") }
         return try items.map { item in
             guard let extent = item.integer, extent >= 0 else {
-                throw Problem(.invalidJSON, "expected a shape of integers of 0 or more")
+                throw RepresentationError.invalidJSON("expected a shape of integers of 0 or more")
             }
             return extent
         }

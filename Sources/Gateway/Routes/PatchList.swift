@@ -1,0 +1,189 @@
+internal import Documents
+internal import Glibc
+internal import Layouts
+internal import Representations
+internal import Segments
+
+/// What a JSON body of a PATCH says: one value for the selection of the query, or a list of patches that are one write.
+struct PatchList {
+    private let patches: [Patch]
+    private let isList: Bool
+    private let open: OpenSegment
+
+    private struct Patch {
+        var target: DataTarget
+        /// Where its value begins.
+        var value: JSONReader
+    }
+
+    /// Reads which places a body is about; the values are read when the write is prepared.
+    init(_ body: UnsafeRawBufferPointer, _ target: DataTarget, _ context: RequestContext) throws {
+        open = target.open
+        let reader = JSONReader(body)
+        isList = try Self.isList(reader, target)
+        patches = isList ? try Self.list(reader, target, context) : [Patch(target: target, value: reader)]
+    }
+
+    /// Whether places depend on what stands in the segment.
+    var hasConditions: Bool { patches.contains { !$0.target.conditions.isEmpty } }
+
+    /// Bytes of all places together, conditions left out.
+    var byteCount: Int {
+        patches.reduce(0) { sum, patch in
+            var parts = ExcerptParts()
+            _ = patch.target.excerpt(&parts)
+            return sum + parts.byteCount
+        }
+    }
+
+    /// Reads all values and prepares the write; with the lock held, rows are chosen by their conditions.
+    func prepared(isLocked: Bool) throws -> PreparedWrite {
+        precondition(isLocked || !hasConditions, "conditions are judged under the lock")
+        var regions: [Region] = []
+        var covered: [Int: Selection] = [:]
+        let memory = PatchMemory()
+        for patch in patches {
+            var parts = ExcerptParts()
+            let rows = isLocked ? try Self.rows(patch.target) : nil
+            let excerpt = patch.target.excerpt(&parts, picks: rows.map { patch.target.picks.map($0) })
+            let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
+            var reader = patch.value
+            try ExcerptReader { memory.base + places[$0] }.read(&reader, excerpt)
+            if !isList { try reader.finish() }
+            for part in parts.parts {
+                regions.append(part.selection.region)
+                if part.selection.coversWhole { covered[part.array] = part.selection }
+            }
+        }
+        return try PreparedWrite(
+            to: open.segment,
+            regions: regions,
+            bytes: memory.source(),
+            coversWhole: open.coversWhole(covered)
+        )
+    }
+
+    /// How the picks of a target are narrowed by its conditions; nil without any.
+    private static func rows(_ target: DataTarget) throws -> ((AxisPick) -> AxisPick)? {
+        if target.conditions.isEmpty { return nil }
+        var parts = ExcerptParts()
+        let conditions = try target.addConditions(to: &parts)
+        let memory = PatchMemory()
+        let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
+        let wanted = zip(parts.parts, places).map { SnapshotPart($0.selection.region, into: memory.base + $1) }
+        try target.segment.gather(wanted)
+        let rows = try target.rows(conditions) { UnsafeRawPointer(memory.base + places[$0]) }
+        return { $0.subset(rows) }
+    }
+
+    /// Whether the body is an object whose only member is `patches`; for JSON layouts that is a value like any other.
+    private static func isList(_ reader: JSONReader, _ target: DataTarget) throws -> Bool {
+        if case .json = target.form { return false }
+        var scout = reader
+        guard try scout.peek() == .object else { return false }
+        try scout.beginObject()
+        guard try scout.nextKey() == "patches" else { return false }
+        _ = try scout.skip()
+        return try scout.nextKey() == nil
+    }
+
+    private static func list(
+        _ start: JSONReader,
+        _ target: DataTarget,
+        _ context: RequestContext
+    ) throws -> [Patch] {
+        guard target.isAllOfSegment else {
+            throw Problem(.invalidQuery, "expected patches for a whole segment, each with its own member and slice")
+        }
+        var reader = start
+        var patches: [Patch] = []
+        try reader.beginObject()
+        _ = try reader.nextKey()
+        guard try reader.peek() == .array else { throw Problem(.invalidJSON, "expected patches as a list") }
+        try reader.beginArray()
+        while try reader.nextElement() {
+            guard try reader.peek() == .object else { throw Problem(.invalidJSON, "expected each patch as an object") }
+            var value: JSONReader?
+            var object = JSONObject()
+            try reader.beginObject()
+            while let key = try reader.nextKey() {
+                if key == "value" {
+                    value = reader
+                    _ = try reader.skip()
+                } else {
+                    object.members.append(.init(name: key, value: try reader.value()))
+                }
+            }
+            guard let value else { throw Problem(.invalidJSON, "the patch \(patches.count) lacks its member \"value\"") }
+            let path = try Self.path(object.take("member"))
+            let request = try SelectionRequest(&object)
+            if let unknown = object.members.first {
+                throw Problem(.invalidJSON, "expected the members of a patch, got \"\(unknown.name)\"")
+            }
+            let place = try DataTarget(target.open, path: path, request, context)
+            try place.requireWritable()
+            patches.append(Patch(target: place, value: value))
+        }
+        if try reader.nextKey() != nil { throw Problem(.invalidJSON, "expected nothing beside patches") }
+        try reader.finish()
+        return patches
+    }
+
+    private static func path(_ json: JSONValue?) throws -> [String] {
+        switch json {
+        case nil: return []
+        case .string(let text):
+            return try text.split(separator: "/", omittingEmptySubsequences: false).map { part in
+                guard let bytes = PercentEncoding.decode(part.utf8, plusIsSpace: false),
+                    let name = String(validating: bytes, as: UTF8.self)
+                else { throw Problem(.noSuchMember, "expected a percent-encoded path, got \"\(text)\"") }
+                return name
+            }
+        default: throw Problem(.invalidJSON, "expected the member of a patch as a string")
+        }
+    }
+}
+
+extension DataTarget {
+    /// Whether it is the whole of its segment, nothing picked.
+    var isAllOfSegment: Bool {
+        guard case .layout = placed.member, placed.firstArray == 0, columns == nil, conditions.isEmpty else {
+            return false
+        }
+        return zip(picks, placed.axes).allSatisfy { $0 == .range(first: 0, count: $1.extent, step: 1) }
+    }
+}
+
+/// Private memory for the values of a write, one behind the other.
+private final class PatchMemory {
+    private(set) var base: UnsafeMutableRawPointer
+    private var count = 0
+
+    init() {
+        guard let base = malloc(64) else { fatalError("no memory for 64 bytes") }
+        self.base = base
+    }
+
+    deinit { free(base) }
+
+    /// Makes room for more values, zero at first; gives the offset of each.
+    func reserve(_ counts: [Int]) throws(Problem) -> [Int] {
+        var offsets: [Int] = []
+        let start = count
+        for value in counts {
+            offsets.append(count)
+            count += value
+        }
+        guard let larger = realloc(base, max(count, 64)) else {
+            throw Problem(.busy, "no memory for a write of \(count) bytes")
+        }
+        base = larger
+        memset(base + start, 0, count - start)
+        return offsets
+    }
+
+    /// All values, as the bytes of a write.
+    func source() -> ByteSource {
+        ByteSource(UnsafeRawBufferPointer(start: base, count: count)) { _ = self }
+    }
+}
