@@ -78,8 +78,12 @@ package final class Exchange: @unchecked Sendable {
 
     /// The path, without scheme and host should they have come, still percent-encoded; valid while the exchange is.
     package var path: UnsafeRawBufferPointer {
+    ///
+    /// A target in absolute form may have none; that is the path `/`.
         let rest = origin
-        return UnsafeRawBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)])
+        let path = rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)]
+        if path.isEmpty { return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1) }
+        return UnsafeRawBufferPointer(rebasing: path)
     }
 
     /// What stands behind the `?`, still percent-encoded; nil without one.
@@ -88,20 +92,20 @@ package final class Exchange: @unchecked Sendable {
         return rest.firstIndex(of: UInt8(ascii: "?")).map { UnsafeRawBufferPointer(rebasing: rest[($0 + 1)...]) }
     }
 
-    /// The target in origin form.
+    /// Path and query: the target without its scheme and authority.
     private var origin: UnsafeRawBufferPointer {
         let whole = rawTarget
-        guard whole.first != UInt8(ascii: "/"),
-            whole.starts(with: "http://".utf8) || whole.starts(with: "https://".utf8)
-        else { return whole }
-        let authority = whole.starts(with: "https".utf8) ? 8 : 7
-        guard let slash = whole[authority...].firstIndex(of: UInt8(ascii: "/")) else {
-            return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1)
+        func begins(with scheme: StaticString) -> Bool {
+            UnsafeRawBufferPointer(rebasing: whole.prefix(scheme.utf8CodeUnitCount)).isCaseless(scheme)
         }
-        return UnsafeRawBufferPointer(rebasing: whole[slash...])
+        guard let scheme = Self.schemes.first(where: begins) else { return whole }
+        let authority = whole[scheme.utf8CodeUnitCount...]
+        let end = authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        return UnsafeRawBufferPointer(rebasing: whole[(end ?? whole.count)...])
     }
 
     private static let root: StaticString = "/"
+    private static let schemes: [StaticString] = ["http://", "https://"]
 
     /// The first value of a header field.
     package func header(_ name: StaticString) -> String? {
