@@ -32,13 +32,8 @@ extension Exchange {
     func takePiece(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
         receive(bytes)
         record.count(bytes.count)
-        if case .drop = intake, contentLength == nil, received > dropLimit { return .NO }
-        return .YES
-    }
-
-    /// So many bytes of a chunked body that nobody wants are read before the connection is cut.
-    private var dropLimit: Int {
-        record.server.configuration.maxDrainBytes + (bodyIsTooLarge ? record.server.configuration.maxBodyBytes : 0)
+        // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
+        return contentLength == nil && dropped > record.server.configuration.maxDrainBytes ? .NO : .YES
     }
 
     /// The body is complete.

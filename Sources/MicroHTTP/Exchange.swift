@@ -37,7 +37,8 @@ package final class Exchange: @unchecked Sendable {
     let record: ConnectionRecord
     var phase = Phase.head
     var intake = Intake.drop
-    var received = 0
+    /// How many bytes of the body nobody wanted.
+    var dropped = 0
     var response: Response?
     private let target: UnsafeMutableRawBufferPointer
     private var collected: UnsafeMutableRawPointer?
@@ -77,9 +78,9 @@ package final class Exchange: @unchecked Sendable {
     package var rawTarget: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<targetCount]) }
 
     /// The path, without scheme and host should they have come, still percent-encoded; valid while the exchange is.
-    package var path: UnsafeRawBufferPointer {
     ///
     /// A target in absolute form may have none; that is the path `/`.
+    package var path: UnsafeRawBufferPointer {
         let rest = origin
         let path = rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)]
         if path.isEmpty { return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1) }
@@ -104,8 +105,8 @@ package final class Exchange: @unchecked Sendable {
         return UnsafeRawBufferPointer(rebasing: whole[(end ?? whole.count)...])
     }
 
-    private static let root: StaticString = "/"
     private static let schemes: [StaticString] = ["http://", "https://"]
+    private static let root: StaticString = "/"
 
     /// The first value of a header field.
     package func header(_ name: StaticString) -> String? {
@@ -140,9 +141,8 @@ package final class Exchange: @unchecked Sendable {
 
     /// Takes a piece of the body to where it goes.
     func receive(_ piece: UnsafeRawBufferPointer) {
-        received += piece.count
         switch intake {
-        case .drop: return
+        case .drop: dropped += piece.count
         case .stream(let sink): if !sink.receive(piece) { intake = .drop }
         case .collect(let limit):
             guard piece.count <= limit - collectedCount, append(piece) else {
