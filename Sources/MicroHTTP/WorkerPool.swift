@@ -7,7 +7,8 @@ internal import Glibc
 final class WorkerPool: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var jobs: [() -> Void] = []
+    /// What waits, behind empty places of what was taken.
+    private var jobs: [(() -> Void)?] = []
     private var next = 0
     private var isStopping = false
     private let queueLimit: Int
@@ -59,6 +60,7 @@ final class WorkerPool: @unchecked Sendable {
             if isStopping { return nil }
             pthread_cond_wait(wake, mutex)
         }
+        jobs[next] = nil  // what a finished job holds must not wait until the others are taken
         let job = jobs[next]
         next += 1
         if next == jobs.count {
