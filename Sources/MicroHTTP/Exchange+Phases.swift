@@ -4,11 +4,17 @@ extension Exchange {
     /// The header block is complete: gate, then admission.
     ///
     /// Success is never answered here, for that would close the connection.
-    func begin(version: String) -> MHD_Result {
+    func begin(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
         let server = record.server
+        setMethod(method)
         var gate = RequestGate()
+        gate.layout = HeaderLayout(
+            block: UnsafeRawBufferPointer(start: method, count: cmicrohttpd_header_size(connection)),
+            targetCount: rawTarget.count,
+            version: version
+        )
         MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, &gate)
-        if let objection = gate.objection(version: version, target: rawTarget) {
+        if let objection = gate.objection(version: String(cString: version), target: rawTarget) {
             var response = server.service.badRequest(objection)
             response.headers.append(("Connection", "close"))
             return queue(response)
