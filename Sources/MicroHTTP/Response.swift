@@ -20,7 +20,7 @@ package struct Response {
 
     /// The status code.
     package var status: Int
-    /// Name and value; neither may have a line break in it.
+    /// Name and value; neither may have a line break in it, and a value may be empty.
     package var headers: [(StaticString, String)]
     /// The body.
     package var body: Body
@@ -41,7 +41,8 @@ extension Response {
         for (name, value) in headers {
             name.withUTF8Buffer { name in
                 name.withMemoryRebound(to: CChar.self) { name in
-                    _ = MHD_add_response_header(made, name.baseAddress, value)
+                    // libmicrohttpd refuses an empty value; a space is one, for the blanks around a value are not it.
+                    _ = MHD_add_response_header(made, name.baseAddress, value.isEmpty ? " " : value)
                 }
             }
         }

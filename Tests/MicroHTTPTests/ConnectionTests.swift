@@ -88,6 +88,15 @@ import Testing
         }
     }
 
+    @Test("a field may be empty")
+    func emptyField() throws {
+        try withServer { server in
+            let answer = try server.connect().ask("GET /blank HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(answer.status == 204)
+            #expect(answer.header("X-Blank") == "")
+        }
+    }
+
     @Test("memory that a body was sent from is let go when the last byte is out")
     func pinnedBody() throws {
         try withServer { server in
