@@ -51,6 +51,7 @@ extension Response {
 
     private func make() -> OpaquePointer? {
         switch body {
+        case .empty where status == 304: return makeWithoutLength()
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
         case .allocated(let bytes):
             return MHD_create_response_from_buffer(bytes.count, bytes.baseAddress, .RESPMEM_MUST_FREE)
@@ -73,5 +74,15 @@ extension Response {
         case .length(let count):
             return MHD_create_response_from_callback(count, 1_024, refuseToRead, nil, nil)
         }
+    }
+
+    /// For 304, whose `Content-Length` would have to be that of the body that is not sent.
+    ///
+    /// libmicrohttpd leaves the field out only if the connection ends behind the answer, or in chunks, whose end it
+    /// would send although there is no body.
+    private func makeWithoutLength() -> OpaquePointer? {
+        let made = MHD_create_response_from_callback(.max, 1_024, refuseToRead, nil, nil)
+        if let made { cmicrohttpd_end_with_connection(made) }
+        return made
     }
 }
