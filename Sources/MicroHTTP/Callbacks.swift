@@ -34,9 +34,7 @@ let handleAccess: MHD_AccessHandlerCallback = { context, connection, _, method, 
     guard let pointer = slot?.pointee, let connection, let method, let version, let pieceCount else { return .NO }
     return Unmanaged<Exchange>.fromOpaque(pointer)._withUnsafeGuaranteedRef { exchange in
         switch exchange.phase {
-        case .head:
-            exchange.setMethod(method)
-            return exchange.begin(version: String(cString: version))
+        case .head: return exchange.begin(method: method, version: version)
         case .body where pieceCount.pointee > 0:
             let bytes = UnsafeRawBufferPointer(start: piece, count: pieceCount.pointee)
             pieceCount.pointee = 0

@@ -16,7 +16,6 @@ final class EventLoop: @unchecked Sendable {
     func start() throws(ServerError) {
         let configuration = server.configuration
         let context = Int(bitPattern: Unmanaged.passUnretained(self).toOpaque())
-        let limit = max(1, configuration.connectionLimit / configuration.threads)
         func item(_ option: MHD_OPTION, _ value: Int, _ pointer: Int = 0) -> MHD_OptionItem {
             MHD_OptionItem(option: option, value: value, ptr_value: UnsafeMutableRawPointer(bitPattern: pointer))
         }
@@ -26,7 +25,7 @@ final class EventLoop: @unchecked Sendable {
             item(.NOTIFY_COMPLETED, unsafeBitCast(endExchange, to: Int.self), context),
             item(.NOTIFY_CONNECTION, unsafeBitCast(watchConnection, to: Int.self), context),
             item(.CONNECTION_MEMORY_LIMIT, configuration.poolBytes),
-            item(.CONNECTION_LIMIT, limit),
+            item(.CONNECTION_LIMIT, Int(Int32.max)),
             item(.CONNECTION_TIMEOUT, configuration.idleSeconds),
             item(.END, 0),
         ]
@@ -39,8 +38,15 @@ final class EventLoop: @unchecked Sendable {
         if daemon == nil { throw .noDaemon }
     }
 
-    /// Gives it a connection; libmicrohttpd closes the socket if it cannot take it.
+    /// Gives it a connection, or closes that if it has as many as it may; called by the acceptor only.
+    ///
+    /// libmicrohttpd never meets its own limit: 0.9.75 keeps a lock when it does, and then waits for it.
     func take(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
+        let configuration = server.configuration
+        guard connectionCount.current < max(1, configuration.connectionLimit / configuration.threads) else {
+            close(descriptor)
+            return
+        }
         connectionCount.add(1)
         if MHD_add_connection(daemon, descriptor, address, length) != .YES { connectionCount.add(-1) }
     }

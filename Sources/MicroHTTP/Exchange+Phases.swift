@@ -4,11 +4,17 @@ extension Exchange {
     /// The header block is complete: gate, then admission.
     ///
     /// Success is never answered here, for that would close the connection.
-    func begin(version: String) -> MHD_Result {
+    func begin(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
         let server = record.server
+        setMethod(method)
         var gate = RequestGate()
+        gate.layout = HeaderLayout(
+            block: UnsafeRawBufferPointer(start: method, count: cmicrohttpd_header_size(connection)),
+            targetCount: rawTarget.count,
+            version: version
+        )
         MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, &gate)
-        if let objection = gate.objection(version: version, target: rawTarget) {
+        if let objection = gate.objection(version: String(cString: version), target: rawTarget) {
             var response = server.service.badRequest(objection)
             response.headers.append(("Connection", "close"))
             return queue(response)
@@ -32,13 +38,8 @@ extension Exchange {
     func takePiece(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
         receive(bytes)
         record.count(bytes.count)
-        if case .drop = intake, contentLength == nil, received > dropLimit { return .NO }
-        return .YES
-    }
-
-    /// So many bytes of a chunked body that nobody wants are read before the connection is cut.
-    private var dropLimit: Int {
-        record.server.configuration.maxDrainBytes + (bodyIsTooLarge ? record.server.configuration.maxBodyBytes : 0)
+        // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
+        return contentLength == nil && dropped > record.server.configuration.maxDrainBytes ? .NO : .YES
     }
 
     /// The body is complete.

@@ -37,7 +37,8 @@ package final class Exchange: @unchecked Sendable {
     let record: ConnectionRecord
     var phase = Phase.head
     var intake = Intake.drop
-    var received = 0
+    /// How many bytes of the body nobody wanted.
+    var dropped = 0
     var response: Response?
     private let target: UnsafeMutableRawBufferPointer
     private var collected: UnsafeMutableRawPointer?
@@ -77,9 +78,13 @@ package final class Exchange: @unchecked Sendable {
     package var rawTarget: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: target[..<targetCount]) }
 
     /// The path, without scheme and host should they have come, still percent-encoded; valid while the exchange is.
+    ///
+    /// A target in absolute form may have none; that is the path `/`.
     package var path: UnsafeRawBufferPointer {
         let rest = origin
-        return UnsafeRawBufferPointer(rebasing: rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)])
+        let path = rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)]
+        if path.isEmpty { return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1) }
+        return UnsafeRawBufferPointer(rebasing: path)
     }
 
     /// What stands behind the `?`, still percent-encoded; nil without one.
@@ -88,19 +93,19 @@ package final class Exchange: @unchecked Sendable {
         return rest.firstIndex(of: UInt8(ascii: "?")).map { UnsafeRawBufferPointer(rebasing: rest[($0 + 1)...]) }
     }
 
-    /// The target in origin form.
+    /// Path and query: the target without its scheme and authority.
     private var origin: UnsafeRawBufferPointer {
         let whole = rawTarget
-        guard whole.first != UInt8(ascii: "/"),
-            whole.starts(with: "http://".utf8) || whole.starts(with: "https://".utf8)
-        else { return whole }
-        let authority = whole.starts(with: "https".utf8) ? 8 : 7
-        guard let slash = whole[authority...].firstIndex(of: UInt8(ascii: "/")) else {
-            return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1)
+        func begins(with scheme: StaticString) -> Bool {
+            UnsafeRawBufferPointer(rebasing: whole.prefix(scheme.utf8CodeUnitCount)).isCaseless(scheme)
         }
-        return UnsafeRawBufferPointer(rebasing: whole[slash...])
+        guard let scheme = Self.schemes.first(where: begins) else { return whole }
+        let authority = whole[scheme.utf8CodeUnitCount...]
+        let end = authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        return UnsafeRawBufferPointer(rebasing: whole[(end ?? whole.count)...])
     }
 
+    private static let schemes: [StaticString] = ["http://", "https://"]
     private static let root: StaticString = "/"
 
     /// The first value of a header field.
@@ -136,9 +141,8 @@ package final class Exchange: @unchecked Sendable {
 
     /// Takes a piece of the body to where it goes.
     func receive(_ piece: UnsafeRawBufferPointer) {
-        received += piece.count
         switch intake {
-        case .drop: return
+        case .drop: dropped += piece.count
         case .stream(let sink): if !sink.receive(piece) { intake = .drop }
         case .collect(let limit):
             guard piece.count <= limit - collectedCount, append(piece) else {

@@ -10,9 +10,9 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// Reads `127.0.0.1:8080`, `localhost:8080`, `[::1]:8080`; nil for anything else.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            return nil
-        }
+        guard let colon = text.lastIndex(of: ":") else { return nil }
+        let digits = text[text.index(after: colon)...]
+        guard digits.utf8.allSatisfy({ (48...57).contains($0) }), let port = UInt16(digits) else { return nil }
         var host = text[..<colon]
         if host.first == "[", host.last == "]" {
             host = host.dropFirst().dropLast()
@@ -27,8 +27,24 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// As it is written.
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// Whether only this machine can reach it.
-    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    /// Whether only this machine can reach it: `localhost`, `::1` and `127.0.0.0/8`, in any spelling of the address.
+    ///
+    /// Any other name is not, wherever it leads: a name says nothing of what it will be resolved to.
+    package var isLoopback: Bool {
+        if host == "localhost" { return true }
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, nil, &hints, &list) == 0, let found = list?.pointee else { return false }
+        defer { freeaddrinfo(list) }
+        guard let address = UnsafeRawPointer(found.ai_addr) else { return false }
+        if found.ai_family == AF_INET {
+            return UInt32(bigEndian: address.load(as: sockaddr_in.self).sin_addr.s_addr) >> 24 == 127
+        }
+        return withUnsafeBytes(of: address.load(as: sockaddr_in6.self).sin6_addr) { bytes in
+            bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
+        }
+    }
 }
 
 /// Why a server did not start.

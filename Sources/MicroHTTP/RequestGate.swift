@@ -3,17 +3,22 @@ internal import CMicroHTTPD
 /// The check of a header block that libmicrohttpd 0.9.75 does not make: whatever two parsers could read in two ways is
 /// refused, for a proxy in front may have read it the other way.
 struct RequestGate {
+    /// How the block stands in memory.
+    var layout: HeaderLayout?
     private var contentLengths = 0
     private var transferEncodings = 0
     private var isChunked = true
     private var hosts = 0
-    private var hasSpacedName = false
+    private var hasBadName = false
+    private var hasBadValue = false
     private(set) var contentLength: UInt64?
     private var hasBadLength = false
 
     /// Looks at one field.
     mutating func see(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-        if let last = name.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { hasSpacedName = true }
+        layout?.see(name, value)
+        if !name.isToken { hasBadName = true }
+        if value.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) { hasBadValue = true }
         if name.isCaseless("content-length") {
             contentLengths += 1
             contentLength = UInt64(String(decoding: value, as: UTF8.self))
@@ -41,15 +46,34 @@ struct RequestGate {
         if transferEncodings == 1, version == "HTTP/1.0" { return "expected no Transfer-Encoding from HTTP/1.0" }
         if hosts > 1 { return "expected one Host, got \(hosts)" }
         if hosts == 0, version == "HTTP/1.1" { return "expected a Host" }
-        if hasSpacedName { return "expected no space between a field's name and its colon" }
+        if hasBadName { return "expected letters, digits and !#$%&'*+-.^_`|~ before the colon of a field" }
+        if hasBadValue { return "expected no control characters in the value of a field" }
         if target.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
             return "expected a target without spaces and control characters"
+        }
+        if layout?.isWhole == false {
+            return "expected one field in each line, every line ended by CR LF, no NUL, one space around the target"
         }
         return nil
     }
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether these bytes are a token of RFC 9110, which the name of a field has to be.
+    fileprivate var isToken: Bool {
+        !isEmpty
+            && allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                // ! # $ % & ' * + - . ^ _ ` | ~
+                case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
+                default: false
+                }
+            }
+    }
+
     /// Whether these bytes are a lower-case word, in letters of any case.
     func isCaseless(_ word: StaticString) -> Bool {
         guard count == word.utf8CodeUnitCount else { return false }

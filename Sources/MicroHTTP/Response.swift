@@ -20,7 +20,7 @@ package struct Response {
 
     /// The status code.
     package var status: Int
-    /// Name and value; neither may have a line break in it.
+    /// Name and value; neither may have a line break in it, and a value may be empty.
     package var headers: [(StaticString, String)]
     /// The body.
     package var body: Body
@@ -41,7 +41,8 @@ extension Response {
         for (name, value) in headers {
             name.withUTF8Buffer { name in
                 name.withMemoryRebound(to: CChar.self) { name in
-                    _ = MHD_add_response_header(made, name.baseAddress, value)
+                    // libmicrohttpd refuses an empty value; a space is one, for the blanks around a value are not it.
+                    _ = MHD_add_response_header(made, name.baseAddress, value.isEmpty ? " " : value)
                 }
             }
         }
@@ -50,6 +51,7 @@ extension Response {
 
     private func make() -> OpaquePointer? {
         switch body {
+        case .empty where status == 304: return makeWithoutLength()
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
         case .allocated(let bytes):
             return MHD_create_response_from_buffer(bytes.count, bytes.baseAddress, .RESPMEM_MUST_FREE)
@@ -72,5 +74,15 @@ extension Response {
         case .length(let count):
             return MHD_create_response_from_callback(count, 1_024, refuseToRead, nil, nil)
         }
+    }
+
+    /// For 304, whose `Content-Length` would have to be that of the body that is not sent.
+    ///
+    /// libmicrohttpd leaves the field out only if the connection ends behind the answer, or in chunks, whose end it
+    /// would send although there is no body.
+    private func makeWithoutLength() -> OpaquePointer? {
+        let made = MHD_create_response_from_callback(.max, 1_024, refuseToRead, nil, nil)
+        if let made { cmicrohttpd_end_with_connection(made) }
+        return made
     }
 }

@@ -59,6 +59,8 @@ package final class Server: Sendable {
         var loops: [EventLoop]
         var acceptor: Acceptor
         var ports: [Int]
+        /// The loops stay as long as the acceptor may deal connections out to them.
+        var isStopping = false
     }
 
     /// A server that does not listen yet.
@@ -104,7 +106,12 @@ package final class Server: Sendable {
 
     /// Stops: accepts no more, lets requests finish for so long, then cuts what is left.
     package func stop(drainSeconds: Double) {
-        guard let stopping = running.withLock({ $0.take() }) else { return }
+        let begun = running.withLock { running -> Running? in
+            guard running?.isStopping == false else { return nil }
+            running?.isStopping = true
+            return running
+        }
+        guard let stopping = begun else { return }
         stopping.acceptor.stop()
         let deadlineNs = monotonicNs() + Int64(drainSeconds * 1e9)
         while activeRequests.current > 0, monotonicNs() < deadlineNs {
@@ -116,6 +123,7 @@ package final class Server: Sendable {
         workers.stop()
         while activeRequests.current > 0, monotonicNs() < deadlineNs + 10_000_000_000 { usleep(2_000) }
         for loop in stopping.loops { loop.stop() }
+        running.withLock { $0 = nil }
     }
 
     /// The event loop with the fewest connections.

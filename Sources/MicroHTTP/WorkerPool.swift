@@ -1,4 +1,3 @@
-internal import CMicroHTTPD
 internal import Glibc
 
 /// A bounded number of threads for work that may take long.
@@ -7,7 +6,8 @@ internal import Glibc
 final class WorkerPool: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var jobs: [() -> Void] = []
+    /// What waits, behind empty places of what was taken.
+    private var jobs: [(() -> Void)?] = []
     private var next = 0
     private var isStopping = false
     private let queueLimit: Int
@@ -60,6 +60,7 @@ final class WorkerPool: @unchecked Sendable {
             pthread_cond_wait(wake, mutex)
         }
         let job = jobs[next]
+        jobs[next] = nil  // what a finished job holds must not wait until the others are taken
         next += 1
         if next == jobs.count {
             jobs.removeAll(keepingCapacity: true)
@@ -70,40 +71,4 @@ final class WorkerPool: @unchecked Sendable {
         }
         return job
     }
-}
-
-/// A thread with a name.
-struct PlatformThread {
-    private let handle: pthread_t
-
-    /// Runs `body` on a new thread, on which all signals are blocked that are meant for the process.
-    init(name: String, _ body: @escaping () -> Void) {
-        var handle = pthread_t()
-        let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
-        let code = pthread_create(&handle, nil, runThread, box.toOpaque())
-        precondition(code == 0, "the system gives this process another thread")
-        self.handle = handle
-    }
-
-    /// Waits for its end.
-    func join() { pthread_join(handle, nil) }
-}
-
-/// What a thread is to do.
-private final class ThreadBody {
-    let name: String
-    let run: () -> Void
-
-    init(name: String, run: @escaping () -> Void) {
-        self.name = name
-        self.run = run
-    }
-}
-
-private let runThread: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
-    guard let context else { return nil }
-    let body = Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue()
-    pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
-    body.run()
-    return nil
 }

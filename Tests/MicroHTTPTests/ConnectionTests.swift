@@ -88,6 +88,30 @@ import Testing
         }
     }
 
+    @Test("304 has no length, no body and is the last answer of its connection", arguments: ["GET", "HEAD"])
+    func notModified(method: String) throws {
+        try withServer { server in
+            let client = try server.connect()
+            try client.send("\(method) /unchanged HTTP/1.1\r\nHost: x\r\n\r\n" + Self.get)
+            let answer = try client.read()
+            #expect(answer.status == 304)
+            #expect(answer.header("ETag") == "\"1\"")
+            #expect(answer.header("Content-Length") == nil)
+            #expect(answer.header("Transfer-Encoding") == nil)
+            #expect(answer.header("Connection")?.lowercased() == "close")
+            #expect(try client.readToEnd().isEmpty)
+        }
+    }
+
+    @Test("a field may be empty")
+    func emptyField() throws {
+        try withServer { server in
+            let answer = try server.connect().ask("GET /blank HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(answer.status == 204)
+            #expect(answer.header("X-Blank") == "")
+        }
+    }
+
     @Test("memory that a body was sent from is let go when the last byte is out")
     func pinnedBody() throws {
         try withServer { server in

@@ -29,7 +29,8 @@ import Testing
             ("127.0.0.1:1", true), ("127.1.2.3:1", true), ("localhost:1", true), ("[::1]:1", true),
             ("0.0.0.0:1", false),
             ("[::]:1", false), ("example.org:1", false), ("127.example.org:1", false),
-            ("127.0.0.1.example.org:1", false),
+            ("127.0.0.1.example.org:1", false), ("127.1:1", true), ("[0:0:0:0:0:0:0:1]:1", true),
+            ("128.0.0.1:1", false), ("[::2]:1", false), ("[1::1]:1", false), ("[fe80::1]:1", false),
         ]
     )
     func loopback(text: String, isLoopback: Bool) throws {

@@ -81,6 +81,23 @@ import Testing
         Trick("a NUL in the target", "GET /echo\0/x HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
         Trick("a NUL in a length", post + "Content-Length: 5\0\r\n\r\nhello" + smuggled),
         Trick("a NUL in the name of a field", post + "Content-Length\0x: 5\r\n\r\nhello" + smuggled),
+        Trick("a NUL behind a value", post + "X-Tag: 1\0Content-Length: 35\r\n\r\n" + smuggled),
+        Trick(
+            "a NUL that ends the block early",
+            "GET /echo HTTP/1.1\r\nHost: x\r\n\0X-Tag: 1\r\nContent-Length: 35\r\n\r\n" + smuggled
+        ),
+        Trick("a NUL in the method", "GET\0 /echo HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
+        Trick("two spaces before the target", "GET  /echo HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
+        Trick("two spaces behind the target", "GET /echo  HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
+        Trick("a field in a folded line that is blank", post + "Content-Length: 5\r\n \r\n\r\nhello" + smuggled),
+        Trick("a field folded with a tab", post + "Content-Length: 5\r\n\t1\r\n\r\nhello" + smuggled),
+        Trick("a short field that is folded", "GET /echo HTTP/1.1\r\nHos:  x\r\n t\r\n\r\n" + smuggled),
+        Trick("a first field that is folded", "GET /echo HTTP/1.1\r\n Host: x\r\n\r\n" + smuggled),
+        Trick("a line that ends with LF", "GET /echo HTTP/1.1\r\nHost: x\nX-Tag: 1\r\n\r\n" + smuggled),
+        Trick("a block that ends with LF", "GET /echo HTTP/1.1\r\nHost: x\r\n\n" + smuggled),
+        Trick("a request line that ends with LF", "GET /echo HTTP/1.1\nHost: x\r\n\r\n" + smuggled),
+        Trick("a CR in a value", post + "X-Tag: 1\rContent-Length: 35\r\n\r\n" + smuggled),
+        Trick("a blank in a name", post + "Content Length: 35\r\n\r\n" + smuggled),
         Trick("a field without a name", "GET /echo HTTP/1.1\r\nHost: x\r\n: 1\r\n\r\n" + smuggled),
         Trick("a field without a colon", "GET /echo HTTP/1.1\r\nHost: x\r\nX-Tag\r\n\r\n" + smuggled),
     ]
@@ -168,6 +185,39 @@ import Testing
             let client = try server.connect()
             try client.send("GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(try client.read().text == "GET \(target) \(target.dropFirst("/echo?".count)) \n")
+        }
+    }
+
+    @Test("a block that comes byte by byte is read as one that comes at once", arguments: [1, 7, 100])
+    func inPieces(piece: Int) throws {
+        try withServer { server in
+            let client = try server.connect()
+            let text = "GET /echo?a=1&b=2+3 HTTP/1.1\r\nHost: x\r\nCookie: a=b; c=d\r\nX-Tag:\r\nX-Tag: \t 1 \r\n\r\n"
+            for _ in 0..<2 {
+                let bytes = Array(text.utf8)
+                for start in stride(from: 0, to: bytes.count, by: piece) {
+                    try client.send(Array(bytes[start..<min(start + piece, bytes.count)]))
+                }
+                #expect(try client.read().status == 200)
+            }
+        }
+    }
+
+    @Test("a block that outgrows the first buffer is read whole")
+    func largeBlock() throws {
+        try withServer { server in
+            let client = try server.connect()
+            let field = "X-Tag: " + String(repeating: "a", count: 493) + "\r\n"
+            for count in [10, 30, 45, 30] {
+                try client.send(
+                    "GET /echo HTTP/1.1\r\nHost: x\r\n" + String(repeating: field, count: count)
+                        + "Content-Length: 5\r\n\r\nhello"
+                )
+                let answer = try client.read()
+                #expect(answer.status == 200)
+                #expect(answer.text.hasSuffix("\nhello"))
+                #expect(answer.body.count == "GET /echo - \nhello".utf8.count + count * 494 - 1)
+            }
         }
     }
 

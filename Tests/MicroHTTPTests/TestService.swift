@@ -80,6 +80,8 @@ final class CountingSink: BodySink, Sendable {
 /// | `/big` | 64 MiB |
 /// | `/pinned` | bytes of an owner that is counted |
 /// | `/length` | HEAD of 12,345 bytes |
+/// | `/unchanged` | 304 |
+/// | `/blank` | a field with nothing in it |
 /// | other | `hello` |
 final class TestService: Service {
     let latch = Latch()
@@ -162,6 +164,8 @@ final class TestService: Service {
             let owner = Owner(count: 1 << 20) { [self] in ownersGone.add(1, ordering: .sequentiallyConsistent) }
             return .now(Response(status: 200, body: .pinned(UnsafeRawBufferPointer(owner.bytes), owner: owner)))
         case "/length": return .now(Response(status: 200, body: .length(12_345)))
+        case "/unchanged": return .now(Response(status: 304, headers: [("ETag", "\"1\"")]))
+        case "/blank": return .now(Response(status: 204, headers: [("X-Blank", "")]))
         case "/later": return .now(text(200, String(decoding: exchange.rawTarget, as: UTF8.self)))
         default: return .now(text(200, "hello"))
         }

@@ -1,3 +1,5 @@
+import Glibc
+import Synchronization
 import Testing
 
 @testable import MicroHTTP
@@ -107,6 +109,26 @@ import Testing
         for gate in gates { gate.open() }
         pool.stop()
         isGone.wait()
+    }
+
+    @Test("a thread takes no signal of the process, but its own, whatever blocks who starts it")
+    func signals() {
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        let blocked = Mutex<[Int32]>([])
+        let thread = PlatformThread(name: "test") {
+            var mask = sigset_t()
+            pthread_sigmask(SIG_BLOCK, nil, &mask)
+            let found = (1...64).filter { sigismember(&mask, $0) == 1 }
+            blocked.withLock { $0 = found }
+        }
+        thread.join()
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        let found = blocked.withLock { $0 }
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE] { #expect(found.contains(signal)) }
+        for signal in [SIGBUS, SIGSEGV, SIGILL, 40] { #expect(!found.contains(signal)) }
     }
 
     @Test("a stopped pool does what was queued and takes no more")

@@ -1,0 +1,51 @@
+internal import CMicroHTTPD
+internal import Glibc
+
+/// A thread with a name.
+struct PlatformThread {
+    private let handle: pthread_t
+
+    /// Runs `body` on a new thread, on which all signals are blocked that are meant for the process.
+    ///
+    /// Faults and real-time signals get through, whatever the thread blocks that starts this one: they are meant for
+    /// the thread itself, as is the alarm that ends its waiting for a lock.
+    init(name: String, _ body: @escaping () -> Void) {
+        var handle = pthread_t()
+        let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
+        let code = pthread_create(&handle, nil, runThread, box.toOpaque())
+        precondition(code == 0, "the system gives this process another thread")
+        self.handle = handle
+    }
+
+    /// Waits for its end.
+    func join() { pthread_join(handle, nil) }
+}
+
+/// What a thread is to do.
+private final class ThreadBody {
+    let name: String
+    let run: () -> Void
+
+    init(name: String, run: @escaping () -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
+
+private let runThread: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+    guard let context else { return nil }
+    let body = Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue()
+    pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
+    blockProcessSignals()
+    body.run()
+    return nil
+}
+
+/// Faults must never be blocked: the kernel ends a process whose thread blocks the fault that it causes.
+private func blockProcessSignals() {
+    var blocked = sigset_t()
+    sigfillset(&blocked)
+    for fault in [SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT] { sigdelset(&blocked, fault) }
+    for own in __libc_current_sigrtmin()...__libc_current_sigrtmax() { sigdelset(&blocked, own) }
+    pthread_sigmask(SIG_SETMASK, &blocked, nil)
+}
