@@ -27,9 +27,10 @@ static void simplify(const void *base, const struct shmgate_region *region, stru
     plan->item_bytes = region->item_bytes;
     plan->rank = 0;
     plan->empty = region->item_bytes == 0;
+    for (int32_t i = 0; i < region->rank; i++) plan->empty |= region->axes[i].count == 0;
+    if (plan->empty) return; /* beside an axis of no elements the others may be so long that products overflow */
     for (int32_t i = 0; i < region->rank; i++) {
         struct shmgate_axis axis = region->axes[i];
-        if (axis.count == 0) plan->empty = 1;
         if (axis.count == 1) {
             if (axis.offsets) plan->shared += axis.offsets[0];
             continue;

@@ -17,7 +17,7 @@ internal import CSegment
 struct Journal: Sendable {
     enum Place: Sendable {
         case page([UInt8])
-        case staged(StagedFile, records: [UInt8])
+        case staged(StagedFile, records: StagedRecords)
     }
 
     let place: Place
@@ -27,8 +27,10 @@ struct Journal: Sendable {
     static let payloadOffset = offset + 64
     static let capacity = Int(SHMGATE_JOURNAL_CAPACITY)
 
-    /// Chooses the place: the page if records and bytes fit, else a staged file, into which `bytes` are copied unless
-    /// they lie in one already.
+    /// Chooses the place: the page if records and bytes fit, else a staged file.
+    ///
+    /// Bytes that do not lie in a staged file yet are copied into one. All that is long is done here, and so before the
+    /// lock is taken: records and their checksum do not depend on the sequence.
     static func prepare(
         for segment: Segment,
         regions: [Region],
@@ -50,8 +52,8 @@ struct Journal: Sendable {
             source = file.source(0..<file.count)
         }
         guard let (file, start) = source.staged else { preconditionFailure("a sealed file is a staged source") }
-        let encoded = JournalRecord.encode(records, dataOffset: start)
-        return (Journal(place: .staged(file, records: encoded)), source)
+        let staged = try file.append(records: JournalRecord.encode(records, dataOffset: start))
+        return (Journal(place: .staged(file, records: staged)), source)
     }
 
     /// Stores the journal in the page, complete before the sequence becomes odd.
@@ -65,15 +67,17 @@ struct Journal: Sendable {
             file: UUID(high: 0, low: 0)
         )
         let payload: [UInt8]
+        var staged: StagedRecords?
         switch place {
         case .page(let bytes): payload = bytes
         case .staged(let file, let records):
             head.kind = 2
             head.file = file.identity
-            payload = try file.commit(records: records, uuid: segment.uuid, sequence: sequence)
+            payload = try file.commit(records, uuid: segment.uuid, sequence: sequence)
+            staged = records
         }
-        head.byteCount = UInt64(payload.count)
-        let encoded = head.encoded(crcOver: payload)
+        head.byteCount = UInt64(payload.count + (staged?.byteCount ?? 0))
+        let encoded = head.encoded(crcOver: payload, then: staged)
         try segment.guarded { mapping throws(MappingFault) in
             if head.kind == 1 {
                 try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in

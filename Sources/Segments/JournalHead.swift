@@ -10,21 +10,24 @@ struct JournalHead {
     var file: UUID
     var crc: UInt32 = 0
 
-    /// The 56 bytes, then the checksum over them and `payload`, then four bytes of padding.
-    func encoded(crcOver payload: [UInt8]) -> [UInt8] {
+    /// The 56 bytes, then the checksum over them, `payload` and the records behind it, then four bytes of padding.
+    func encoded(crcOver payload: [UInt8], then records: StagedRecords? = nil) -> [UInt8] {
+        var sum = checksum(over: payload)
+        if let records {
+            sum = UInt32(truncatingIfNeeded: crc32_combine(UInt(sum), UInt(records.crc), records.byteCount))
+        }
         var bytes = fields
-        withUnsafeBytes(of: checksum(over: payload).littleEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(sum)
         bytes.append(contentsOf: [0, 0, 0, 0])
         return bytes
     }
 
     /// zlib's CRC-32 over the 56 bytes and then `payload`.
-    func checksum(over payload: [UInt8]) -> UInt32 {
-        UInt32(
-            truncatingIfNeeded: [fields, payload].reduce(crc32(0, nil, 0)) { sum, part in
-                part.withUnsafeBufferPointer { crc32_z(sum, $0.baseAddress, $0.count) }
-            }
-        )
+    func checksum(over payload: [UInt8]) -> UInt32 { Self.checksum(of: payload, after: Self.checksum(of: fields)) }
+
+    /// zlib's CRC-32 over bytes, after those that have the checksum `sum`.
+    static func checksum(of bytes: [UInt8], after sum: UInt32 = 0) -> UInt32 {
+        bytes.withUnsafeBufferPointer { UInt32(truncatingIfNeeded: crc32_z(UInt(sum), $0.baseAddress, $0.count)) }
     }
 
     private var fields: [UInt8] {

@@ -33,16 +33,18 @@ public struct Region: Sendable {
         self.axes = axes
     }
 
-    /// How many elements it has.
-    public var count: Int { axes.contains { $0.count == 0 } ? 0 : axes.reduce(1) { $0 * $1.count } }
+    /// How many elements it has; an axis of none makes the others meaningless, however long they are.
+    public var count: Int { isEmpty ? 0 : axes.reduce(1) { $0 * $1.count } }
+    private var isEmpty: Bool { axes.contains { $0.count == 0 } }
     /// The size of its packed form.
     public var byteCount: Int { count * itemByteCount }
 
     /// The bytes that it is if they are one run in the order of its packed form; nil if it jumps.
     package var contiguousRange: Range<Int>? {
+        if isEmpty { return byteOffset..<byteOffset }
         var run = itemByteCount
         for axis in axes.reversed() where axis.count != 1 || axis.byteOffsets != nil {
-            guard axis.byteOffsets == nil, axis.byteStride == run || axis.count == 0 else { return nil }
+            guard axis.byteOffsets == nil, axis.byteStride == run else { return nil }
             run *= axis.count
         }
         return byteOffset..<(byteOffset + run)

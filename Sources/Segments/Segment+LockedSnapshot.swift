@@ -30,6 +30,20 @@ extension Segment {
         }
     }
 
+    /// Whether a writer died in a write that no journal tells the whole of; false while one is at work.
+    ///
+    /// Does not wait: where the lock is not to be had, or the name leads elsewhere, nothing is known to be damaged.
+    func isHalfWritten() -> Bool {
+        do throws(SegmentError) {
+            let lock = FileDescriptor(owning: try openForLock(writable: false))
+            try lockSegment(lock.number, exclusive: false, until: .immediate)
+            let sequence = try sequence()
+            return sequence & 1 == 1 ? try gatherRecovered([], at: sequence) : false
+        } catch {
+            return false
+        }
+    }
+
     /// Copies what the segment will hold once somebody has recovered from the death at the odd `sequence`.
     ///
     /// Returns whether that is damaged. The lock is held, shared at least.

@@ -77,7 +77,15 @@ public final class Segment: Sendable {
     }
 
     /// The words of the control page that change, each read by itself; never waits for a writer.
+    ///
+    /// A half write counts as damage as soon as its writer is dead, though nobody has recovered and stored the word yet.
     public func vitals() throws(SegmentError) -> Vitals {
+        var vitals = try words()
+        if vitals.sequence & 1 == 1, !vitals.isDamaged { vitals.isDamaged = isHalfWritten() }
+        return vitals
+    }
+
+    private func words() throws(SegmentError) -> Vitals {
         try guarded { mapping throws(MappingFault) in
             Vitals(
                 sequence: try mapping.load(ControlWord.sequence),

@@ -92,16 +92,16 @@ extension StagedFile {
             let head = StagedHead(file, fileBytes: status.size), journal.byteCount <= UInt64(status.size)
         else { return .none }
         var payload = StagedHead(entries: head.entries).encoded
+        var mine: [UInt8]?
         for entry in head.entries {
             guard let records = file.bytes(entry.recordsOffset..<entry.recordsOffset + entry.recordsBytes) else {
                 return .none
             }
             payload += records
+            if entry.uuid == segment.uuid, entry.sequence == journal.sequence { mine = mine ?? records }
         }
         guard payload.count == Int(journal.byteCount), journal.checksum(over: payload) == journal.crc,
-            let mine = head.entries.first(where: { $0.uuid == segment.uuid && $0.sequence == journal.sequence }),
-            let bytes = file.bytes(mine.recordsOffset..<mine.recordsOffset + mine.recordsBytes),
-            let records = JournalRecord.decode(bytes, dataIn: status.size, for: segment)
+            let records = mine.flatMap({ JournalRecord.decode($0, dataIn: status.size, for: segment) })
         else { return .none }
         if head.commit == 0 { return .untouched }
         let mapping: Mapping

@@ -1,6 +1,13 @@
 internal import CSegment
 internal import Glibc
 
+/// Where the records of one write lie in a staged file, and their CRC-32.
+struct StagedRecords: Sendable {
+    var offset: Int
+    var byteCount: Int
+    var crc: UInt32
+}
+
 /// A file beside the segments that holds the body of a write until the write is done: the body as it was received,
 /// and, once committed, the records that say where its bytes belong.
 ///
@@ -24,6 +31,7 @@ public final class StagedFile: @unchecked Sendable {
     /// The creating description: written through, never mapped, and holding the lock that tells sweepers to keep off.
     private let file: FileDescriptor
     private var end = StagedFile.bodyOffset
+    private var recordsEnd = StagedFile.bodyOffset
     private var mapping: Mapping?
     private var isLinked = true
 
@@ -91,17 +99,30 @@ public final class StagedFile: @unchecked Sendable {
         }
     }
 
-    /// Writes records and head, with the commit word set; returns the payload that the journal's checksum covers.
-    func commit(records: [UInt8], uuid: UUID, sequence: UInt64) throws(SegmentError) -> [UInt8] {
-        let recordsOffset = roundUp(end, to: 8)
-        try records.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: recordsOffset) }
+    /// Writes the records of a write behind the sealed body; a body that is used again gets others behind them.
+    func append(records: [UInt8]) throws(SegmentError) -> StagedRecords {
+        let offset = roundUp(max(end, recordsEnd), to: 8)
+        try records.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: offset) }
+        recordsEnd = offset + records.count
+        return StagedRecords(offset: offset, byteCount: records.count, crc: JournalHead.checksum(of: records))
+    }
+
+    /// Writes the head, with the commit word set; returns it as the journal's checksum covers it, before the records.
+    func commit(_ records: StagedRecords, uuid: UUID, sequence: UInt64) throws(SegmentError) -> [UInt8] {
         var head = StagedHead(
-            entries: [.init(uuid: uuid, sequence: sequence, recordsOffset: recordsOffset, recordsBytes: records.count)]
+            entries: [
+                .init(
+                    uuid: uuid,
+                    sequence: sequence,
+                    recordsOffset: records.offset,
+                    recordsBytes: records.byteCount
+                )
+            ]
         )
-        let payload = head.encoded + records
+        let covered = head.encoded
         head.commit = 1
         try head.encoded.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: 0) }
-        return payload
+        return covered
     }
 
     /// Removes the file; its bytes stay valid while this object lives.

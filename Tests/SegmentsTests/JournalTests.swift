@@ -406,6 +406,25 @@ func crc32(_ bytes: [UInt8]) -> UInt32 {
         withExtendedLifetime(write) {}
     }
 
+    @Test("a half write counts as damage once its writer is dead, unless a journal tells the whole")
+    func vitalsOfTheDead() throws {
+        let write = try segment.prepare([1, 2, 3], to: [segment.run(count: 3)])
+        try die(write)
+        #expect(try !segment.vitals().isDamaged)
+        try workshop.file().patch(UInt32(0), at: 2048)
+        let before = try workshop.file().bytes()
+        do {
+            let lock = try ForeignLock(workshop.scratch.path("a"))
+            #expect(try !segment.vitals().isDamaged, "whoever holds the lock may be at work")
+            withExtendedLifetime(lock) {}
+        }
+        let vitals = try segment.vitals()
+        #expect(vitals.isDamaged && vitals.sequence == 3 && vitals.interruptedWrites == 0)
+        #expect(try workshop.file().bytes() == before)
+        try #require(unlink(workshop.scratch.path("a")) == 0)
+        #expect(try segment.vitals().sequence == 3, "a segment without a name is described too")
+    }
+
     @Test("a reader that may not write and finds no journal says that there is damage, and changes nothing")
     func readOnlyReaderOfDamage() throws {
         try workshop.file().patch(UInt32(1), at: 12)

@@ -98,6 +98,22 @@ import Testing
         #expect(try segment.write([], to: empty) == 8)
     }
 
+    @Test(
+        "a region that is empty is so beside axes of any length",
+        arguments: [[0, Int.max], [Int.max, 0], [1 << 40, 1 << 40, 0], [Int.max, Int.max, 0, Int.max], [0]]
+    )
+    func emptyRegions(counts: [Int]) throws {
+        let segment = try workshop.segment()
+        for stride in [8, 0, -8, Int.max, Int.min] {
+            let axes = counts.map { Region.Axis(count: $0, byteStride: stride) }
+            let region = Region(byteOffset: segment.dataOffset, itemByteCount: 8, axes: axes)
+            #expect(region.count == 0 && region.byteCount == 0)
+            #expect(region.contiguousRange == segment.dataOffset..<segment.dataOffset)
+            #expect(try segment.read(region).bytes == [])
+            try segment.write([], to: region)
+        }
+    }
+
     @Test("a segment without data can be made, read and unlinked")
     func noData() throws {
         let segment = try workshop.segment(dataBytes: 0)

@@ -1,8 +1,9 @@
 /* A segment of shared memory, format version 1: its first page, its locks and its wake-up.
  *
- * This header alone is all that a C program needs: it attaches with open and mmap, writes between
- * shmgate_write_begin and shmgate_write_end, reads between shmgate_read_begin and shmgate_read_retry,
- * and sleeps in shmgate_wait. Nothing has to be linked.
+ * This header alone is all that a C program needs: it attaches with open, mmap and shmgate_check, writes
+ * between shmgate_write_begin and shmgate_write_end on a lock from shmgate_open_lock, reads between
+ * shmgate_read_begin and shmgate_read_retry, and sleeps in shmgate_wait. Nothing has to be linked.
+ * Examples/C/ticker.c does all of it. Compile with -D_GNU_SOURCE.
  *
  *     byte 0      struct shmgate_control, 4096 bytes
  *     byte 4096   the header: UTF-8 JSON, NUL-padded to a multiple of 4096
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,9 +88,41 @@ _Static_assert(offsetof(struct shmgate_control, journal) == 2048, "the journal b
 _Static_assert(offsetof(struct shmgate_journal, crc) == 56, "the checksum is at 2104");
 _Static_assert(offsetof(struct shmgate_journal, payload) == 64, "the payload begins at 2112");
 
+/* Whether the first page of a file of `file_bytes` (at least a page) is one that this header knows how to use.
+ * Returns 0, EINVAL (no segment, or one that contradicts itself) or ENOTSUP (another version, unknown flags). */
+static inline int shmgate_check(const struct shmgate_control *page, uint64_t file_bytes) {
+    if (memcmp(page->magic, SHMGATE_MAGIC, sizeof page->magic) != 0) return EINVAL;
+    if (page->format_version != SHMGATE_FORMAT_VERSION || (page->flags & ~SHMGATE_FLAG_READONLY) != 0) return ENOTSUP;
+    uint64_t total = page->total_bytes, header = page->header_bytes, data = page->data_offset;
+    if (total % SHMGATE_PAGE != 0 || total > file_bytes || data % SHMGATE_PAGE != 0 || data > total) return EINVAL;
+    if (page->header_offset != SHMGATE_PAGE || data < SHMGATE_PAGE || header > data - SHMGATE_PAGE) return EINVAL;
+    return 0;
+}
+
+/* Whether `path`, not followed if it is a symbolic link, leads to the file that `fd` has open. */
+static inline int shmgate_same_file(int fd, const char *path) {
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && fstatat(AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0
+        && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 /* The two locks of a segment: eight bytes each, locked on an open file description made for this alone
  * (opened by the same name, O_CLOEXEC, never mapped). */
 enum { SHMGATE_LOCK_START = 64, SHMGATE_TURNSTILE_START = 72, SHMGATE_LOCK_BYTES = 8 };
+
+/* Opens the file that `mapped` has open once more by its path, for locks alone and with the same access. Each thread
+ * that locks has one of its own, or a mutex; a child process closes what it inherits and opens its own. Returns a
+ * descriptor, or -1 with errno (ESTALE: the path leads to another file by now). */
+static inline int shmgate_open_lock(int mapped, const char *path) {
+    int fd = open(path, (fcntl(mapped, F_GETFL) & O_ACCMODE) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return -1;
+    struct stat one, other;
+    if (fstat(fd, &one) == 0 && fstat(mapped, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+        return fd;
+    close(fd);
+    errno = ESTALE;
+    return -1;
+}
 
 /* fcntl with an OFD lock. `type` is F_RDLCK, F_WRLCK or F_UNLCK, `command` F_OFD_SETLK or F_OFD_SETLKW.
  * Returns 0 or errno (EAGAIN: held; EINTR: a signal came). */
@@ -130,20 +164,27 @@ static inline long shmgate_futex(const uint64_t *word, int operation, uint32_t v
     return syscall(SYS_futex, (uint32_t *)word, operation, value, timeout, NULL, 0);
 }
 
-/* Opens a write of this process without a journal; the exclusive lock on `fd` is taken here. `directory` and
- * `name` say where the segment stands: a name that leads elsewhere, or a state that is not live, is ESTALE: open
- * again by name. EROFS: read-only. EOWNERDEAD: a writer died inside its write, and recovering needs the journal's
- * code: load the segment once through the gateway or a client with it. Nothing is locked when this fails. */
-static inline int shmgate_write_begin(struct shmgate_control *page, int fd, int same_file) {
+/* Opens a write of this process without a journal, waiting for the exclusive lock on `fd`, which is from
+ * shmgate_open_lock. Returns 0 or: ESTALE, `path` leads to another file by now: open it again. EROFS: the segment is
+ * read-only. EOWNERDEAD: a writer died inside its write, and recovering needs the journal's code: read the segment
+ * once through the gateway or a client that has it. Nothing is locked when this fails. */
+static inline int shmgate_write_begin(struct shmgate_control *page, int fd, const char *path) {
+    if (page->flags & SHMGATE_FLAG_READONLY) return EROFS;
     int error = shmgate_lock(fd, F_WRLCK);
     if (error) return error;
     uint64_t sequence = __atomic_load_n(&page->sequence, __ATOMIC_ACQUIRE);
-    if (page->flags & SHMGATE_FLAG_READONLY) error = EROFS;
-    else if (!same_file || __atomic_load_n(&page->state, __ATOMIC_ACQUIRE) != SHMGATE_STATE_LIVE) error = ESTALE;
+    if (!shmgate_same_file(fd, path)) error = ESTALE; /* only now: a name changes under its segment's lock */
     else if (sequence & 1) error = EOWNERDEAD;
     if (error) {
         shmgate_unlock(fd);
         return error;
+    }
+    if (__atomic_load_n(&page->state, __ATOMIC_RELAXED) != SHMGATE_STATE_LIVE) {
+        /* The name still leads here, so the change that was announced did not happen; saying so is a write of its own. */
+        __atomic_store_n(&page->state, SHMGATE_STATE_LIVE, __ATOMIC_RELAXED);
+        sequence += 2;
+        __atomic_store_n(&page->sequence, sequence, __ATOMIC_RELEASE);
+        shmgate_futex(&page->sequence, FUTEX_WAKE, INT_MAX, NULL);
     }
     __atomic_store_n(&page->journal.kind, SHMGATE_JOURNAL_NONE, __ATOMIC_RELAXED);
     __atomic_store_n(&page->writer_pid, (uint64_t)getpid(), __ATOMIC_RELAXED);
