@@ -24,13 +24,21 @@ package final class GatewayService: Service {
 
     private let configuration: Configuration
     private let catalog: Catalog
+    private let layouts: LayoutStore
     private let pool = SnapshotPool()
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
-    package init(directory: SegmentDirectory, configuration: Configuration = Configuration()) {
+    ///
+    /// The layouts of the user's own are read here; they live below the directory, or below another one.
+    package init(
+        directory: SegmentDirectory,
+        configuration: Configuration = Configuration(),
+        stateDirectory: String? = nil
+    ) throws {
         self.configuration = configuration
         catalog = Catalog(directory)
+        layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 
     /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
@@ -115,16 +123,24 @@ package final class GatewayService: Service {
             return Self.status(isReady ? "ok" : "draining", isReady ? 200 : 503)
         case (.description, _): return OpenAPIDocument.response
         case (.segments, .post):
-            return try SegmentCreation(catalog: catalog, defaultMode: configuration.mode).create(query, context)
+            return try SegmentCreation(
+                catalog: catalog,
+                registry: layouts.registry,
+                defaultMode: configuration.mode
+            ).create(query, context)
         case (.segments, _): return try segments.list(query, context)
         case (.segment(let name), .delete): return try segments.unlink(name, query, context)
         case (.segment(let name), _): return try segments.describe(name, query, context)
-        case (.data(let name, let member), .patch):
+        case (.data(let name, let path), .patch):
             let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
             let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
-            return try DataWriting(catalog: catalog).write(name, member: member, query, body, context)
-        case (.data(let name, let member), _):
-            return try DataReading(catalog: catalog, pool: pool).read(name, member: member, query, context)
+            return try DataWriting(catalog: catalog).write(name, path: path, query, body, context)
+        case (.data(let name, let path), _):
+            return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
+        case (.layouts, _): return try LayoutRoutes(store: layouts).list(query)
+        case (.layout(let kind), .put): return try LayoutRoutes(store: layouts).put(kind, query, context)
+        case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)
+        case (.layout(let kind), _): return try LayoutRoutes(store: layouts).show(kind, query)
         }
     }
 

@@ -42,6 +42,14 @@ struct Serve: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Where layouts of your own are kept; give a disk to keep them over a reboot. (default: the directory)",
+            valueName: "path"
+        )
+    )
+    var stateDirectory: String?
+
+    @Option(
+        help: ArgumentHelp(
             "trace, debug, info, notice, warning, error or critical. (default: info)",
             valueName: "level"
         )
@@ -65,6 +73,8 @@ struct Serve: ParsableCommand {
                     + "could read and change every segment. Listen on 127.0.0.1, or say --insecure."
             )
         }
+        let kept = try setting(stateDirectory, "STATE_DIRECTORY", default: "")
+        let stateDirectory = kept.isEmpty ? nil : kept
         let level = try setting(logLevel, "LOG_LEVEL", default: LogLevel(.info)).value
         let logger = Self.logger(level)
 
@@ -86,9 +96,10 @@ struct Serve: ParsableCommand {
                     metadata: ["drafts": "\(sweep.drafts)", "journals": "\(sweep.journals)", "kept": "\(sweep.kept)"]
                 )
             }
-            service = GatewayService(
+            service = try GatewayService(
                 directory: segments,
-                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes, isLocalOnly: address.isLoopback)
+                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes, isLocalOnly: address.isLoopback),
+                stateDirectory: stateDirectory
             )
         } catch {
             throw StartFailure(description: "Cannot use the directory \(path): \(error)")

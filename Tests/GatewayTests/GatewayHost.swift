@@ -41,7 +41,7 @@ final class GatewayHost {
         configuration.workers = 4
         configuration.maxBodyBytes = maxBodyBytes
         configure(&configuration)
-        let service = GatewayService(directory: directory, configuration: .init(maxBodyBytes: maxBodyBytes))
+        let service = try GatewayService(directory: directory, configuration: .init(maxBodyBytes: maxBodyBytes))
         server = Server(configuration: configuration, service: service) { _, _ in }
         try server.start()
     }

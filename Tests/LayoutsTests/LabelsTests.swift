@@ -123,7 +123,7 @@ import Testing
         ]
         for (json, expected) in table {
             var writer = JSONWriter()
-            try read(json).labels.write(to: &writer, at: "coords/x")
+            try read(json).write(to: &writer, at: "coords/x")
             #expect(writer.finish().text == expected)
         }
     }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct SegmentHeaderTests {
     private func header(_ json: String, attrs: String = "{}") throws -> SegmentHeader {
-        try SegmentHeader(layout: layout(from: .parse(json)), attrs: attrs)
+        try SegmentHeader(layout: LayoutNode(.parse(json)), attrs: attrs)
     }
 
     @Test("a new header is the format's golden bytes")
@@ -20,7 +20,7 @@ import Testing
                 + #""buffers":[{"path":"values","dtype":"<f4","shape":[3,5],"strides":[20,4],"offset":8192}],"attrs":{"a": [1]}}"#
         )
         #expect(header.dataBytes == 60)
-        #expect(header["values"]?.byteOffset == 8192 && header["other"] == nil)
+        #expect(header.arrays.first { $0.path == "values" }?.byteOffset == 8192 && header.arrays.first { $0.path == "other" } == nil)
         let bytes = try self.header(#"{"kind":"bytes","size":7}"#)
         #expect(
             bytes.json.text
@@ -56,7 +56,7 @@ import Testing
         let header = try header(#"{"kind":"bytes","size":10}"#, attrs: attrs)
         let bytes = header.json.withUnsafeBytes { Array($0) }
         let dataOffset = 4096 + (bytes.count + 4095) / 4096 * 4096
-        #expect(header["values"]?.byteOffset == dataOffset)
+        #expect(header.arrays.first { $0.path == "values" }?.byteOffset == dataOffset)
         let read = try SegmentHeader(reading: bytes, dataOffset: dataOffset, totalBytes: dataOffset + 4096)
         #expect(read.attrs == attrs)
     }
@@ -166,23 +166,18 @@ import Testing
         _ = try SegmentHeader(reading: Array(text.utf8), dataOffset: 8192, totalBytes: 12_288)
     }
 
-    /// A layout of several arrays, which no built-in kind has yet.
-    private struct Several: Layout {
-        static let kind = "several"
-        var arrays: [ArraySpecification]
-
-        init(_ counts: [Int]) {
-            arrays = counts.enumerated().map { ArraySpecification(path: "a\($0)", dtype: DType(.uint8), shape: [$1]) }
-        }
-
-        init(fields: inout LayoutFields) throws(LayoutError) { throw .invalidLayout("only a test makes these") }
-
-        func writeFields(to json: inout JSONWriter) {}
+    /// Arrays of so many bytes each.
+    private func several(_ counts: [Int]) throws -> LayoutNode {
+        LayoutNode(
+            try StructLayout(
+                counts.enumerated().map { ("a\($0)", LayoutNode(NdarrayLayout(dtype: DType(.uint8), shape: [$1]))) }
+            )
+        )
     }
 
     @Test("arrays of one segment stand 64 bytes apart and do not overlap")
     func placement() throws {
-        let header = try SegmentHeader(layout: Several([1, 64, 65, 0, 3]), attrs: "{}")
+        let header = try SegmentHeader(layout: several([1, 64, 65, 0, 3]), attrs: "{}")
         #expect(header.arrays.map(\.byteOffset) == [8192, 8256, 8320, 8448, 8448])
         #expect(header.dataBytes == 8451 - 8192)
     }
@@ -191,7 +186,7 @@ import Testing
     func hugeEmpty() async {
         await #expect(processExitsWith: .success) {
             let json = #"{"kind":"ndarray","dtype":"<f8","shape":[0,4611686018427387904,4611686018427387904]}"#
-            if let layout = try? layout(from: .parse(json)),
+            if let layout = try? LayoutNode(.parse(json)),
                 let header = try? SegmentHeader(layout: layout, attrs: "{}")
             {
                 #expect(header.json.count > 0)
@@ -219,7 +214,7 @@ import Testing
 
     @Test("a layout has a canonical form", arguments: canonical)
     func writes(json: String, expected: String) throws {
-        let layout = try layout(from: .parse(json))
+        let layout = try LayoutNode(.parse(json))
         var writer = JSONWriter()
         layout.write(to: &writer)
         #expect(writer.finish().text == expected)
@@ -243,7 +238,7 @@ import Testing
     @Test("what is no layout is refused", arguments: invalid)
     func refuses(json: String) throws {
         let value = try JSONValue.parse(json)
-        let error = #expect(throws: LayoutError.self) { try layout(from: value) }
+        let error = #expect(throws: LayoutError.self) { try LayoutNode(value) }
         guard case .invalidLayout = error else {
             Issue.record("expected invalidLayout, got \(String(describing: error))")
             return

@@ -5,7 +5,9 @@ internal import Segments
 enum Route {
     case segments
     case segment(SegmentName)
-    case data(SegmentName, member: String?)
+    case data(SegmentName, path: [String])
+    case layouts
+    case layout(String)
     case liveness
     case readiness
     case description
@@ -16,6 +18,8 @@ enum Route {
         guard path.first == UInt8(ascii: "/"), let first = parts.first else { throw Self.unknown(path) }
         if first.elementsEqual("segments".utf8) {
             self = try Self.segmentRoute(parts.dropFirst(), path)
+        } else if first.elementsEqual("layouts".utf8), parts.count <= 2 {
+            self = try parts.dropFirst().first.map { .layout(try Self.decoded($0, .invalidLayout)) } ?? .layouts
         } else if parts.count > 1 {
             throw Self.unknown(path)
         } else if first.elementsEqual("healthz".utf8) {
@@ -45,8 +49,20 @@ enum Route {
         guard let resource = rest.first else { return .segment(name) }
         guard resource.elementsEqual("data".utf8) else { throw unknown(path) }
         let members = rest.dropFirst()
-        if members.isEmpty { return .data(name, member: nil) }
-        return .data(name, member: members.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "/"))
+        return .data(name, path: try members.map { try decoded($0, .noSuchMember) })
+    }
+
+    /// A part of the path without its percent-encoding.
+    private static func decoded(
+        _ part: Slice<UnsafeRawBufferPointer>,
+        _ code: ProblemCode
+    ) throws(Problem) -> String {
+        guard let bytes = PercentEncoding.decode(part, plusIsSpace: false),
+            let text = String(validating: bytes, as: UTF8.self)
+        else {
+            throw Problem(code, "expected percent-encoded UTF-8, got \(String(decoding: part, as: UTF8.self))")
+        }
+        return text
     }
 
     private static func unknown(_ path: UnsafeRawBufferPointer) -> Problem {
@@ -59,6 +75,8 @@ enum Route {
         case .segments: [.get, .head, .post]
         case .segment: [.get, .head, .delete]
         case .data: [.get, .head, .patch]
+        case .layouts: [.get, .head]
+        case .layout: [.get, .head, .put, .delete]
         case .liveness, .readiness, .description: [.get, .head]
         }
     }

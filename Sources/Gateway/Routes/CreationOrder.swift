@@ -7,7 +7,7 @@ internal import Segments
 /// The body of `POST /segments`, read but not yet carried out.
 struct CreationOrder {
     let name: SegmentName
-    let layout: any Layout
+    let layout: LayoutNode
     private(set) var attrs = "{}"
     private(set) var mode: UInt32?
     private(set) var lifetimeSeconds: Double?
@@ -18,11 +18,8 @@ struct CreationOrder {
     /// Where the value of `data` begins.
     private var data: JSONReader?
 
-    /// How deep attributes may nest, so that the header that holds them can be read again.
-    private static let maximumAttributeDepth = SegmentHeader.maximumDepth - 1
-
     /// Reads the members of the object; one that nobody knows is refused.
-    init(reading body: UnsafeRawBufferPointer) throws {
+    init(reading body: UnsafeRawBufferPointer, _ registry: LayoutRegistry) throws {
         var reader = JSONReader(body)
         var nameValue: JSONValue?
         var layoutValue: JSONValue?
@@ -56,28 +53,15 @@ struct CreationOrder {
         }
         name = try SegmentName(text)
         guard let layoutValue else { throw Problem(.invalidLayout, "expected the member \"layout\"") }
-        layout = try Layouts.layout(from: layoutValue)
+        layout = try LayoutNode(layoutValue, .request(registry))
         if fill != nil, data != nil { throw Problem(.invalidLayout, "expected fill or data, got both") }
     }
 
-    /// The first contents, converted to the dtype and checked.
+    /// What `fill` or `data` put into the arrays, converted to their dtypes and checked.
     func contents(of header: SegmentHeader) throws -> Contents {
-        guard let values = header.arrays.first else { return .zero }
-        if var fill {
-            let element = try ArrayJSON.read(&fill, dtype: values.dtype)
-            guard element.shape.isEmpty else {
-                throw Problem(.shapeMismatch, "expected one value for fill, got the shape \(tuple(element.shape))")
-            }
-            return .element(Array(element.bytes))
-        }
-        guard var data else { return .zero }
-        let form = JSONValueForm(isBytes: layout.kind == BytesLayout.kind, dtype: values.dtype)
-        let array = try form.read(&data)
-        guard array.shape == values.shape else {
-            throw Problem(.shapeMismatch, "expected data of shape \(tuple(values.shape)), got \(tuple(array.shape))")
-        }
-        let bytes = array.take()
-        return .array(ByteSource(UnsafeRawBufferPointer(bytes)) { free(bytes.baseAddress) })
+        if var fill { return try Contents(filling: header, from: &fill) }
+        if var data { return try Contents(of: header, from: &data) }
+        return Contents(of: header)
     }
 
     /// A value without numbers that nobody can hold.
@@ -91,7 +75,7 @@ struct CreationOrder {
         guard try reader.peek() == .object else { throw Problem(.invalidLayout, "expected attrs as a JSON object") }
         let range = try reader.skip()
         let text = UnsafeRawBufferPointer(rebasing: body[range])
-        var shallow = JSONReader(text, maximumDepth: maximumAttributeDepth)
+        var shallow = JSONReader(text, maximumDepth: SegmentHeader.maximumAttributeDepth)
         _ = try plain(shallow.value(), "attrs")
         return String(decoding: text, as: UTF8.self)
     }
@@ -133,16 +117,4 @@ package func permissionBits(_ text: String) -> UInt32? {
         let mode = UInt32(text, radix: 8), mode <= 0o777
     else { return nil }
     return mode
-}
-
-extension JSONValue {
-    /// Whether it has a number in it that no double can hold.
-    var hasOverflow: Bool {
-        switch self {
-        case .number(.overflow): true
-        case .array(let items): items.contains(where: \.hasOverflow)
-        case .object(let object): object.members.contains { $0.value.hasOverflow }
-        default: false
-        }
-    }
 }

@@ -71,6 +71,9 @@ package struct ExcerptMaker {
         }
     }
 
+    /// All of a layout that is all of its segment.
+    package func whole(_ node: LayoutNode, into parts: inout ExcerptParts) -> Excerpt { whole(node, 0, into: &parts) }
+
     private func whole(_ node: LayoutNode, _ first: Int, into parts: inout ExcerptParts) -> Excerpt {
         let axes = node.axes(from: first)
         return excerpt(node, first, axes, axes.map { .whole($0.extent) }, nil, into: &parts)

@@ -66,6 +66,19 @@ package indirect enum Excerpt {
         package var coords: [(name: String, dims: [String], labels: PickedLabels, attrs: String?)]
     }
 
+    /// Every array in it whose elements are values of a dtype.
+    package var values: [Part] {
+        switch self {
+        case .array(let part), .bytes(let part): [part]
+        case .json, .labels: []
+        case .series(let series): [series.values]
+        case .frame(let frame), .row(let frame): frame.columns.map(\.values)
+        case .dataArray(let array): [array.values]
+        case .structure(let members): members.flatMap(\.excerpt.values)
+        case .list(let items): items.flatMap(\.values)
+        }
+    }
+
     /// The one array that it is, for representations without labels; nil where it is several, or text.
     package var onlyArray: Part? {
         switch self {

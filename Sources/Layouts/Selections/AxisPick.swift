@@ -69,7 +69,7 @@ extension Slice {
     }
 
     /// One item for each axis.
-    func expanded(rank: Int) throws(LayoutError) -> [Slice.Item] {
+    package func expanded(rank: Int) throws(LayoutError) -> [Slice.Item] {
         let whole = Slice.Item.range(start: nil, stop: nil, step: nil)
         let given = items.count { $0 != .ellipsis }
         if given > rank {

@@ -10,8 +10,14 @@ package struct ExcerptReader {
     /// Where the packed bytes of a part go; as many as its shape and dtype say.
     private let place: (Int) -> UnsafeMutableRawPointer
 
+    /// Whether arrays have to have their shape, so that none broadcasts.
+    private let isExact: Bool
+
     /// A reader into packed parts.
-    package init(place: @escaping (Int) -> UnsafeMutableRawPointer) { self.place = place }
+    package init(isExact: Bool = false, place: @escaping (Int) -> UnsafeMutableRawPointer) {
+        self.isExact = isExact
+        self.place = place
+    }
 
     /// Reads the next value of a document.
     package func read(_ reader: inout JSONReader, _ excerpt: Excerpt) throws {
@@ -33,6 +39,9 @@ package struct ExcerptReader {
     }
 
     private func store(_ array: consuming PackedArray, _ part: Excerpt.Part) throws(RepresentationError) {
+        if isExact, array.shape != part.shape {
+            throw .shapeMismatch("expected data of shape \(tuple(part.shape)), got \(tuple(array.shape))")
+        }
         let packed = try array.broadcast(to: part.shape)
         memcpy(place(part.number), packed.base, packed.byteCount)
     }
@@ -226,6 +235,7 @@ extension ExcerptReader {
         let elements = ElementReaders(frame, place)
         let rowCount = frame.index.count
         guard try reader.peek() == .array else {
+            if isExact { throw RepresentationError.shapeMismatch("expected \(rowCount) rows, got a single value") }
             let start = reader
             try elements.readValue(&reader, from: start, row: 0)
             return elements.repeatRow(over: rowCount)
@@ -233,7 +243,7 @@ extension ExcerptReader {
         var scout = reader
         try scout.beginArray()
         let isEmpty = try !scout.nextElement()
-        if !isEmpty, try scout.peek() != .array {
+        if !isEmpty, !isExact, try scout.peek() != .array {
             try elements.readRow(&reader, row: 0, isStored: rowCount > 0)
             return elements.repeatRow(over: rowCount)
         }
@@ -243,7 +253,7 @@ extension ExcerptReader {
             try elements.readRow(&reader, row: min(count, max(rowCount - 1, 0)), isStored: rowCount > 0)
             count += 1
         }
-        if count == 1, rowCount != 1 { return elements.repeatRow(over: rowCount) }
+        if count == 1, rowCount != 1, !isExact { return elements.repeatRow(over: rowCount) }
         guard count == rowCount else {
             throw RepresentationError.shapeMismatch("expected \(rowCount) rows, got \(count)")
         }

@@ -1,0 +1,109 @@
+internal import CSegment
+internal import Glibc
+
+/// The folder that a user's own things live in: `.shmgate-<uid>` below a directory, closed to everybody else.
+///
+/// It is made when the first file is stored. A folder that is there already has to belong to this user and be closed to
+/// others; anything else is refused, for its files could be somebody else's.
+package final class PrivateFolder: Sendable {
+    private let directory: Int32
+    private let name: String
+    private let path: String
+
+    /// Looks at the folder below a directory that exists; makes nothing yet.
+    package init(below path: String) throws(SegmentError) {
+        let number = retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard number >= 0 else { throw .system(SystemError("open \(path)")) }
+        directory = number
+        name = ".shmgate-\(geteuid())"
+        self.path = "\(path)/\(name)"
+        _ = try open()
+    }
+
+    deinit { close(directory) }
+
+    /// The files whose names have a prefix, with their contents.
+    package func files(prefix: String) throws(SegmentError) -> [(name: String, bytes: [UInt8])] {
+        guard let folder = try open() else { return [] }
+        let again = retrying { openat(folder.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard again >= 0, let stream = fdopendir(again) else { throw .system(SystemError("opendir \(path)")) }
+        defer { closedir(stream) }
+        var files: [(String, [UInt8])] = []
+        while let entry = readdir(stream) {
+            let file = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+            }
+            guard file.hasPrefix(prefix) else { continue }
+            if case .success(let number) = FileDescriptor.open(file, in: folder.number, flags: O_RDONLY) {
+                let descriptor = FileDescriptor(owning: number)
+                if case .success(let status) = descriptor.status(), status.isRegular,
+                    let bytes = descriptor.bytes(0..<status.size)
+                {
+                    files.append((file, bytes))
+                }
+            }
+        }
+        return files.sorted { $0.0 < $1.0 }
+    }
+
+    /// Stores a file, whole or not at all.
+    package func store(_ bytes: [UInt8], as file: String) throws(SegmentError) {
+        let folder = try openOrMake()
+        let temporary = ".new-\(UUID.random().hexadecimal)"
+        let number: Int32
+        switch FileDescriptor.open(temporary, in: folder.number, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) {
+        case .success(let value): number = value
+        case .failure(let error): throw .from(error, name: file)
+        }
+        let descriptor = FileDescriptor(owning: number)
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { pwrite(number, $0.baseAddress.map { $0 + done }, $0.count - done, done) }
+            if count > 0 {
+                done += count
+            } else if errno != EINTR {
+                let error = SystemError("pwrite")
+                unlinkat(folder.number, temporary, 0)
+                throw .from(error, name: file)
+            }
+        }
+        _ = fsync(descriptor.number)
+        let code = shmgate_rename_over(folder.number, temporary, file)
+        if code != 0 {
+            unlinkat(folder.number, temporary, 0)
+            throw .system(SystemError("renameat", code))
+        }
+        _ = fsync(folder.number)
+    }
+
+    /// Removes a file; one that is gone already is no matter.
+    package func remove(_ file: String) throws(SegmentError) {
+        guard let folder = try open() else { return }
+        if unlinkat(folder.number, file, 0) != 0, errno != ENOENT { throw .system(SystemError("unlinkat")) }
+    }
+
+    private func openOrMake() throws(SegmentError) -> FileDescriptor {
+        if let folder = try open() { return folder }
+        if mkdirat(directory, name, 0o700) != 0, errno != EEXIST { throw .from(SystemError("mkdirat"), name: name) }
+        guard let folder = try open() else { throw .forbidden("the folder \(path) was taken away while it was made") }
+        return folder
+    }
+
+    /// Opens the folder and checks whose it is; nil if it is not there.
+    private func open() throws(SegmentError) -> FileDescriptor? {
+        let number = retrying { openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+        guard number >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .forbidden("expected the folder \(path) to be a directory of this user, got \(SystemError("openat"))")
+        }
+        let folder = FileDescriptor(owning: number)
+        guard case .success(let status) = folder.status() else { throw .system(SystemError("fstat")) }
+        guard status.uid == geteuid(), status.mode & 0o077 == 0 else {
+            throw .forbidden(
+                "expected the folder \(path) to belong to user \(geteuid()) with mode 0700, "
+                    + "it belongs to \(status.uid) with mode \(String(status.mode, radix: 8))"
+            )
+        }
+        return folder
+    }
+}
