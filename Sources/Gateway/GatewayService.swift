@@ -59,12 +59,23 @@ package final class GatewayService: Service {
             }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
-            guard case .data(let name, _) = pending.route, exchange.method == .patch else {
+            if let encoding = exchange.header("Content-Encoding"), encoding.lowercased() != "identity" {
+                throw Problem(
+                    .unsupportedMediaType,
+                    "expected a body without Content-Encoding, got \(encoding)",
+                    headers: [("Accept-Encoding", "identity"), ("Accept-Patch", Format.patchTypes)]
+                )
+            }
+            guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
                 return .collect(limit: configuration.maxBodyBytes)
             }
             let segment = try catalog.segment(name).segment
             let format = try Format.body(exchange.header("Content-Type"))
             pending.bodyFormat = format
+            if exchange.expectsContinue || exchange.contentLength ?? 0 > Self.stagedFrom {
+                let context = RequestContext(exchange: exchange, mayBlock: false)
+                try DataWriting(catalog: catalog).check(name, path: path, pending.query, format, context)
+            }
             guard format != .json, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
                 return .collect(limit: configuration.maxBodyBytes)
             }

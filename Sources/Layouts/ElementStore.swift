@@ -26,8 +26,16 @@ package struct ElementStore {
         switch number {
         case .integer(let value): integer(value)
         case .unsigned(let value): integer(value)
-        case .double(let value): double(value)
+        // As an exact integer the least int64 comes as one; what is rounded to it was less.
+        case .double(let value): value == -0x1p63 && takesIntegersOnly ? false : double(value)
         case .overflow: false
+        }
+    }
+
+    private var takesIntegersOnly: Bool {
+        switch dtype.element {
+        case .int64, .timedelta, .datetime: true
+        default: false
         }
     }
 

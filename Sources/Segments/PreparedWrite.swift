@@ -19,13 +19,7 @@ public final class PreparedWrite: Sendable {
     ) throws(SegmentError) {
         precondition(regions.allSatisfy(segment.contains), "a region lies inside the buffers of its segment")
         precondition(regions.reduce(0) { $0 + $1.byteCount } == bytes.count, "a write has the bytes of its regions")
-        guard segment.isWritable else {
-            throw .forbidden(
-                segment.isReadOnly
-                    ? "the segment \(segment.name) is read-only"
-                    : "the mode of the segment \(segment.name) does not allow this process to write"
-            )
-        }
+        try segment.requireWritable()
         self.segment = segment
         self.regions = regions
         self.coversWhole = coversWhole
@@ -88,5 +82,17 @@ extension UnsafeMutableRawPointer {
     /// An address for zero bytes.
     static var empty: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(bitPattern: 64) ?? .allocate(byteCount: 0, alignment: 1)
+    }
+}
+
+extension Segment {
+    /// Refuses a segment that this process may not write to, and says why.
+    package func requireWritable() throws(SegmentError) {
+        if isWritable { return }
+        throw .forbidden(
+            isReadOnly
+                ? "the segment \(name) is read-only"
+                : "the mode of the segment \(name) does not allow this process to write"
+        )
     }
 }

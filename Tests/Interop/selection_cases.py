@@ -60,7 +60,8 @@ def random_method(random, labels, share=0.25):
     is_wrapped = labels.index.dtype == np.uint64  # pandas subtracts these without a sign
     if random.random() > (share / 4 if is_refused else share) or is_wrapped:
         return Method()
-    names = ["nearest", "ffill", "bfill"] if labels.kind not in ("str", "bool") or random.random() < 0.06 else ["ffill", "bfill"]
+    # pandas refuses nearest among texts and bools, but not always; MISUSES has what the gateway does.
+    names = ["nearest", "ffill", "bfill"] if labels.kind not in ("str", "bool") else ["ffill", "bfill"]
     name = str(random.choice(names))
     if random.random() < 0.55 or labels.kind in ("str", "bool"):
         return Method(name)

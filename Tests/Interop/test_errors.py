@@ -657,7 +657,7 @@ def test_slices_of_an_empty_array_with_a_vast_axis_do_not_crash(own_gateway, sha
 
 ALLOWED = {
     "/segments": {"GET", "HEAD", "POST"},
-    "/segments/a": {"GET", "HEAD", "DELETE"},
+    "/segments/a": {"GET", "HEAD", "PUT", "DELETE"},
     "/segments/a/data": {"GET", "HEAD", "PATCH"},
     "/healthz": {"GET", "HEAD"},
     "/readyz": {"GET", "HEAD"},

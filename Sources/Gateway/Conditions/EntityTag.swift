@@ -1,3 +1,4 @@
+internal import MicroHTTP
 internal import Segments
 
 /// The `ETag` of a segment: which one it is, and how often it was written.
@@ -48,6 +49,35 @@ struct TagCondition {
         let start = tag.text().dropLast()
         return isAny
             || tags.contains { $0.hasPrefix(start) && ["\"", "-"].contains($0.dropFirst(start.count).first) }
+    }
+}
+
+/// What `If-Match` and `If-None-Match` demand of a segment before it is changed.
+struct WriteCondition {
+    private let match: TagCondition?
+    private let noneMatch: TagCondition?
+
+    /// Reads both fields.
+    init(_ exchange: Exchange) throws(Problem) {
+        match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
+        noneMatch = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
+    }
+
+    /// Whether nothing is demanded.
+    var isEmpty: Bool { match == nil && noneMatch == nil }
+
+    /// Refuses a write to a segment whose tag is now another one than expected; nil is a segment without a tag.
+    func check(_ tag: EntityTag?) throws(SegmentError) {
+        guard let tag else {
+            if match == nil, noneMatch == nil { return }
+            throw .preconditionFailed("expected a tag that matches, the segment is corrupt and has none")
+        }
+        if let match, !match.matches(tag) {
+            throw .preconditionFailed("expected a segment that If-Match names, it is \(tag.text()) now")
+        }
+        if let noneMatch, noneMatch.matches(tag) {
+            throw .preconditionFailed("expected a segment that If-None-Match does not name, it is \(tag.text()) now")
+        }
     }
 }
 

@@ -103,6 +103,7 @@ struct CreationOrder {
         case .null: return nil
         case .number(.integer(let value)): seconds = Double(value)
         case .number(.double(let value)): seconds = value
+        case .number(.overflow): throw Problem(.invalidJSON, "the ttl is a number that no double can hold")
         default: throw Problem(.invalidLayout, "expected ttl as a number of seconds")
         }
         guard seconds > 0, seconds <= 3e9 else {

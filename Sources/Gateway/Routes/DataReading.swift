@@ -26,6 +26,11 @@ struct DataReading {
         let excerpt = target.excerpt(&parts)
         if format != .json { _ = try Self.array(excerpt, format) }
         if isRelaxed, let answer = try direct(target, excerpt, parts, format) { return answer }
+        let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
+        if let match, !match.matches(try target.open.tag()) {
+            throw Problem(.preconditionFailed, "expected a segment that If-Match names, its tag is another one now")
+        }
+        if format == .json { try Self.requireModest(excerpt) }
         let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
         try context.leaveEventThread(for: parts.byteCount)
@@ -154,6 +159,20 @@ struct DataReading {
         let prefix = format == .npy ? Npy.header(dtype: part.type.dtype, shape: part.shape).count : 0
         let count = product(part.shape, times: part.type.dtype.byteCount) ?? 0
         return Response(status: 200, headers: fields, body: .length(UInt64(prefix + count)))
+    }
+
+    /// So many values, labels and empty lists fit into an answer in JSON.
+    private static let mostValues = 1 << 27
+
+    /// Refuses what would fill the memory with text.
+    private static func requireModest(_ excerpt: Excerpt) throws(Problem) {
+        let count = excerpt.textCount
+        if count > mostValues {
+            throw Problem(
+                .tooLarge,
+                "expected at most \(mostValues) values for JSON, got \(count); raw and npy have no limit"
+            )
+        }
     }
 
     /// The one array that raw and npy carry.

@@ -19,39 +19,83 @@ struct DataWriting {
         _ body: RequestBody,
         _ context: RequestContext
     ) throws -> Response {
-        var query = query
-        let request = try SelectionRequest(&query)
-        _ = try query.take("orient", from: [("split", false), ("columns", true)], default: false)
-        try query.finish()
-        let open = try catalog.segment(name)
-        let target = try DataTarget(open, path: path, request, context)
-        try target.requireWritable()
-        let condition = try TagCondition(context.exchange.headers("If-Match"), allowsWeak: false)
-        try context.leaveEventThread(for: max(body.count, 0))
+        let target = try target(name, path, query, context)
+        let condition = try WriteCondition(context.exchange)
+        try context.leaveEventThread(for: body.count)
         // Refused before the work of reading the body; what counts is the check under the lock.
-        try condition?.check(open.tag())
+        if !condition.isEmpty { try condition.check(target.open.tag()) }
         let sequence: UInt64
         if body.format == .json {
             let patches = try PatchList(body.bytes, target, context)
             try context.leaveEventThread(for: patches.byteCount)
-            sequence = try commit(patches, condition, open, context)
+            sequence = try commit(patches, condition, target.open, context)
         } else {
             sequence = try commit(body, target, condition, context)
         }
-        return Response(status: 204, headers: [("ETag", open.tag(sequence).text())])
+        return Response(status: 204, headers: [("ETag", target.open.tag(sequence).text())])
+    }
+
+    /// Refuses what can be refused before the body has come: for clients that ask first, and for long bodies.
+    func check(
+        _ name: SegmentName,
+        path: [String],
+        _ query: Query,
+        _ format: Format,
+        _ context: RequestContext
+    ) throws {
+        let target: DataTarget
+        do {
+            target = try self.target(name, path, query, context)
+        } catch is Deferral {
+            return  // Labels have to be read through first, which is no work for this thread.
+        }
+        let condition = try WriteCondition(context.exchange)
+        if !condition.isEmpty { try condition.check(target.open.tag()) }
+        try target.segment.requireWritable()
+        guard format != .json else { return }
+        var parts = ExcerptParts()
+        let part = try Self.onlyArray(target.excerpt(&parts), format)
+        if format == .raw, let length = context.exchange.contentLength {
+            try BinaryBody.requireCount(Int(clamping: length), for: part)
+        }
+    }
+
+    private func target(
+        _ name: SegmentName,
+        _ path: [String],
+        _ query: Query,
+        _ context: RequestContext
+    ) throws -> DataTarget {
+        var query = query
+        let request = try SelectionRequest(&query)
+        _ = try query.take("orient", from: [("split", false), ("columns", true)], default: false)
+        try query.finish()
+        let target = try DataTarget(catalog.segment(name), path: path, request, context)
+        try target.requireWritable()
+        return target
+    }
+
+    /// The one array that raw and npy bring.
+    private static func onlyArray(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> Excerpt.Part {
+        if let part = excerpt.onlyArray { return part }
+        throw Problem(
+            .unsupportedMediaType,
+            "expected application/json, for this is not one array; got \(format.mediaType)",
+            headers: [("Accept-Patch", Format.json.mediaType)]
+        )
     }
 
     /// Writes what JSON says: prepared before the lock, or under it where rows depend on what stands there.
     private func commit(
         _ patches: PatchList,
-        _ condition: TagCondition?,
+        _ condition: WriteCondition,
         _ open: OpenSegment,
         _ context: RequestContext
     ) throws -> UInt64 {
         let early = patches.hasConditions ? nil : try patches.prepared(isLocked: false)
         var failure: (any Error)?
         let sequence = try open.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) -> UInt64 in
-            try condition?.check(open.tag(lock.sequence))
+            try condition.check(open.tag(lock.sequence))
             do {
                 return try lock.commit(try early ?? patches.prepared(isLocked: true))
             } catch let error as SegmentError {
@@ -69,20 +113,14 @@ struct DataWriting {
     private func commit(
         _ body: RequestBody,
         _ target: DataTarget,
-        _ condition: TagCondition?,
+        _ condition: WriteCondition,
         _ context: RequestContext
     ) throws -> UInt64 {
         guard target.conditions.isEmpty else {
             throw Problem(.invalidQuery, "expected a JSON body beside where, whose rows only the gateway knows")
         }
         var parts = ExcerptParts()
-        guard let part = target.excerpt(&parts).onlyArray else {
-            throw Problem(
-                .unsupportedMediaType,
-                "expected application/json, for this is not one array; got \(body.format.mediaType)",
-                headers: [("Accept-Patch", Format.json.mediaType)]
-            )
-        }
+        let part = try Self.onlyArray(target.excerpt(&parts), body.format)
         let bytes = try BinaryBody(body).bytes(for: part)
         let selection = parts.parts[0].selection
         let write = try PreparedWrite(
@@ -92,7 +130,7 @@ struct DataWriting {
             coversWhole: target.open.coversWhole([parts.parts[0].array: selection])
         )
         return try target.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
-            try condition?.check(target.open.tag(lock.sequence))
+            try condition.check(target.open.tag(lock.sequence))
             return try lock.commit(write)
         }
     }
@@ -119,14 +157,19 @@ struct BinaryBody {
     /// The packed bytes of an array, wherever they can be had from.
     func bytes(for part: Excerpt.Part) throws -> ByteSource {
         if body.format == .npy { return try npy(part) }
+        try Self.requireCount(body.count, for: part)
+        return try body.source(0..<body.count)
+    }
+
+    /// Refuses raw bytes that are not those of the shape.
+    static func requireCount(_ count: Int, for part: Excerpt.Part) throws(Problem) {
         let expected = product(part.shape, times: part.type.dtype.byteCount) ?? 0
-        guard body.count == expected else {
+        guard count == expected else {
             throw Problem(
                 .shapeMismatch,
-                "expected \(expected) bytes for the shape \(tuple(part.shape)) of \(part.type.dtype), got \(body.count)"
+                "expected \(expected) bytes for the shape \(tuple(part.shape)) of \(part.type.dtype), got \(count)"
             )
         }
-        return try body.source(0..<body.count)
     }
 
     private func npy(_ part: Excerpt.Part) throws -> ByteSource {

@@ -72,7 +72,10 @@ struct SegmentCreation {
                 until: context.deadline
             ) { old throws(SegmentError) in
                 guard let match, let old else { return }
-                try match.check(EntityTag(uuid: old.uuid, sequence: old.sequence()))
+                let tag = EntityTag(uuid: old.uuid, sequence: try old.sequence())
+                if !match.matches(tag) {
+                    throw .preconditionFailed("expected a segment that If-Match names, it is \(tag.text()) now")
+                }
             }
         } catch {
             guard noneMatch != nil, case .alreadyExists = error else { throw error }

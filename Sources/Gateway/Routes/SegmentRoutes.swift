@@ -71,13 +71,10 @@ struct SegmentRoutes {
     /// `DELETE /segments/{name}`.
     func unlink(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
         try query.finish()
-        let condition = try TagCondition(context.exchange.headers("If-Match"), allowsWeak: false)
+        let condition = try WriteCondition(context.exchange)
         try catalog.directory.unlink(name, until: context.deadline) { segment throws(SegmentError) in
-            guard let condition else { return }
-            guard let segment else {
-                throw .preconditionFailed("expected a tag that matches, the segment \(name) is corrupt and has none")
-            }
-            try condition.check(EntityTag(uuid: segment.uuid, sequence: segment.sequence()))
+            guard let segment else { return try condition.check(nil) }
+            try condition.check(EntityTag(uuid: segment.uuid, sequence: try segment.sequence()))
         }
         catalog.forget(name)
         return Response(status: 204)
@@ -114,15 +111,6 @@ struct SegmentRoutes {
         switch error {
         case SegmentError.corrupt, SegmentError.unsupportedFormat, LayoutError.corrupt: true
         default: false
-        }
-    }
-}
-
-extension TagCondition {
-    /// Refuses a write to a segment that is not the one expected.
-    func check(_ tag: EntityTag) throws(SegmentError) {
-        if !matches(tag) {
-            throw .preconditionFailed("expected a segment that If-Match names, it is \(tag.text()) now")
         }
     }
 }

@@ -90,6 +90,20 @@ extension Excerpt {
         }
     }
 
+    /// How many values, labels and lists without values a text of it has.
+    package var textCount: Int {
+        switch self {
+        case .array(let part), .bytes(let part), .json(let part): part.textCount
+        case .labels(let labels): labels.count
+        case .series(let series): series.values.textCount.addingClamped(series.index.count)
+        case .frame(let frame), .row(let frame):
+            frame.columns.reduce(frame.index.count) { $0.addingClamped($1.values.textCount) }
+        case .dataArray(let array): array.coords.reduce(array.values.textCount) { $0.addingClamped($1.labels.count) }
+        case .structure(let members): members.reduce(0) { $0.addingClamped($1.excerpt.textCount) }
+        case .list(let items): items.reduce(0) { $0.addingClamped($1.textCount) }
+        }
+    }
+
     /// The one array that it is, for representations without labels; nil where it is several, or text.
     package var onlyArray: Part? {
         switch self {
@@ -123,5 +137,25 @@ package struct ExcerptParts {
         let selection = Selection(picks, of: arrays[array])
         parts.append((array, selection))
         return Excerpt.Part(number: parts.count - 1, type: type, shape: selection.shape)
+    }
+}
+
+extension Excerpt.Part {
+    /// How many values there are, or lists around none of them.
+    fileprivate var textCount: Int {
+        var count = 1
+        for extent in shape.prefix(while: { $0 > 0 }) {
+            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+            count = overflow ? Int.max : product
+        }
+        return count
+    }
+}
+
+extension Int {
+    /// The sum, or the greatest integer.
+    fileprivate func addingClamped(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? Int.max : sum
     }
 }

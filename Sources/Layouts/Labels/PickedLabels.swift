@@ -17,7 +17,7 @@ package struct PickedLabels: Sendable {
     /// The extents of what is picked.
     package var shape: [Int] { picks.compactMap(\.count) }
     /// How many there are.
-    package var count: Int { shape.reduce(1, *) }
+    package var count: Int { product(shape, times: 1) ?? Int.max }
 
     /// The dtype of numbers, bools and times; nil for texts.
     package var dtype: DType? {

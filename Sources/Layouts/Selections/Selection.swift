@@ -20,7 +20,9 @@ public struct Selection: Sendable {
     /// What one pick for each axis picks of an array; positions lie inside their axes.
     package init(_ picks: [AxisPick], of array: ArrayBuffer) {
         precondition(picks.count == array.shape.count, "every axis has its pick")
-        let strides = array.byteStrides
+        // Where nothing is picked there is no place to compute, and extents may be vast.
+        let isEmpty = array.shape.contains(0) || picks.contains { $0.count == 0 }
+        let strides = isEmpty ? [Int](repeating: 0, count: picks.count) : array.byteStrides
         var offset = array.byteOffset
         var axes: [Region.Axis] = []
         var coversWhole = true
