@@ -71,6 +71,11 @@ import Testing
         Refusal("no-such-segment", 404, "PATCH /segments/none/data", json, "1"),
         Refusal("no-such-segment", 404, "DELETE /segments/foreign"),
         Refusal("no-such-member", 404, "GET \(data)/values"),
+        Refusal("no-such-layout", 404, "GET /layouts/none"),
+        Refusal("no-such-layout", 404, "DELETE /layouts/none"),
+        Refusal("no-such-label", 422, "GET /segments/s/data?sel.index=c"),
+        Refusal("no-such-label", 422, "PATCH /segments/s/data?sel.index=c", json, "1"),
+        Refusal("label-mismatch", 422, "PATCH /segments/s/data", json, #"{"index": ["b", "a"], "data": [1, 2]}"#),
         Refusal("no-such-member", 404, "PATCH \(data)/values", json, "1"),
         Refusal("no-such-route", 404, "GET /segments/a/date"),
         Refusal("method-not-allowed", 405, "PUT \(data)", json, "1"),
@@ -121,6 +126,7 @@ import Testing
         try withGateway(maxBodyBytes: 1 << 20) { host in
             try host.create("a", #"{"kind": "ndarray", "dtype": "int32", "shape": [2, 3]}"#, ", \"fill\": 7")
             try host.create("fixed", #"{"kind": "bytes", "size": 4}"#, ", \"readonly\": true")
+            try host.create("s", #"{"kind": "series", "dtype": "int32", "index": ["a", "b"]}"#)
             try host.write(Array("no segment".utf8), to: "foreign")
             var broken = host.bytes(of: "a")
             broken.replaceSubrange(32..<40, with: [0, 0, 0, 0, 0, 1, 0, 0])

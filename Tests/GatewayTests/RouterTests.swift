@@ -101,7 +101,7 @@ import Testing
             }
         }
         #expect(try route("/segments").methods == [.get, .head, .post])
-        #expect(try route("/segments/a").methods == [.get, .head, .delete])
+        #expect(try route("/segments/a").methods == [.get, .head, .put, .delete])
         #expect(try route("/segments/a/data").methods == [.get, .head, .patch])
     }
 

@@ -142,10 +142,10 @@ import Testing
         ),
         ("twice the same name", #"{"format":1,"format":1,"layout":{"kind":"bytes","size":0},"buffers":[],"attrs":{}}"#),
         (
-            "65 levels",
+            "69 levels",
             document().replacing(
                 #""attrs":{}"#,
-                with: #""attrs":{"a":\#(String(repeating: "[", count: 63))\#(String(repeating: "]", count: 63))}"#
+                with: #""attrs":{"a":\#(String(repeating: "[", count: 67))\#(String(repeating: "]", count: 67))}"#
             )
         ),
         ("100,000 levels", String(repeating: "[", count: 100_000)), ("lone surrogate", document(path: #""\ud800""#)),
@@ -162,9 +162,9 @@ import Testing
         }
     }
 
-    @Test("a header nests to 64 levels")
+    @Test("a header nests to 68 levels, so that 32 layouts in one another fit")
     func depth() throws {
-        let deep = #""attrs":{"a":\#(String(repeating: "[", count: 62))\#(String(repeating: "]", count: 62))}"#
+        let deep = #""attrs":{"a":\#(String(repeating: "[", count: 66))\#(String(repeating: "]", count: 66))}"#
         let text = Self.document().replacing(#""attrs":{}"#, with: deep)
         _ = try SegmentHeader(reading: Array(text.utf8), dataOffset: 8192, totalBytes: 12_288)
     }
