@@ -48,7 +48,8 @@ def resolved(part):
 
 def operations():
     """Method, path and operation, in the order of the document."""
-    return [(method, path, item[method]) for path, item in DOCUMENT["paths"].items() for method in METHODS if method in item]
+    paths = DOCUMENT["paths"].items()
+    return [(method, path, item[method]) for path, item in paths for method in METHODS if method in item]
 
 
 def template(target):
@@ -126,7 +127,7 @@ def test_every_code_of_the_story_is_stable():
 
 
 def beside():
-    """(order, method, name, kind, part, example) of every example object, each once, in the order in which they are run."""
+    """(order, method, path, name, kind, part, example) of each example object, in the order in which they are run."""
     found, seen = [], set()
 
     def add(method, path, kind, part):
@@ -166,7 +167,8 @@ def with_parameter(target, parameter, value):
     """The target with a parameter: in its path, or behind what its query has already."""
     if parameter["in"] == "path":
         return encoded(target.replace("{" + parameter["name"] + "}", value))
-    pairs = value.items() if isinstance(value, dict) else [(parameter["name"], one) for one in (value if isinstance(value, list) else [value])]
+    values = value if isinstance(value, list) else [value]
+    pairs = value.items() if isinstance(value, dict) else [(parameter["name"], one) for one in values]
     return encoded(target + ("&" if "?" in target else "?") + "&".join(f"{name}={text}" for name, text in pairs))
 
 
@@ -183,7 +185,11 @@ def varying(example):
     return value
 
 
-@pytest.mark.parametrize("entry", beside(), ids=lambda entry: f"{entry[1]} {entry[4]} {entry[5].get('name', '')} {entry[3]}")
+def title(entry):
+    return " ".join([entry[1], entry[4], entry[5].get("name", ""), entry[3]])
+
+
+@pytest.mark.parametrize("entry", beside(), ids=title)
 def test_example_beside_an_operation_is_true(second_gateway, entry):
     _, method, path, _, kind, part, example = entry
     target = example.get("x-target", path)
