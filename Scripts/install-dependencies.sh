@@ -34,6 +34,10 @@ need_library() { # need_library PACKAGE PKG-CONFIG-NAME
     fi
 }
 
+need_file() { # need_file FILE PACKAGE; for packages that have neither a command nor a pkg-config file
+    [ -e "$1" ] || missing+=("$2")
+}
+
 need_command() { # need_command COMMAND PACKAGE
     has_command "$1" || missing+=("$2")
 }
@@ -42,6 +46,8 @@ need_build() {
     need_command pkg-config pkg-config
     need_library libmicrohttpd-dev libmicrohttpd
     need_library zlib1g-dev zlib
+    need_file /usr/include/cctz/time_zone.h libcctz-dev
+    need_file /usr/share/zoneinfo/UTC tzdata  # the time zones themselves, at run time
 }
 
 need_test() {

@@ -5,8 +5,9 @@
 #
 # IMAGE names the image (default shmgate:latest), ENGINE chooses the engine. --no-build checks an image that exists.
 # Checked: the image's own user is not root; the container runs as the host's user; it creates a segment; a process
-# of the host maps it under /dev/shm as that user, reads and writes; the gateway sees the write; the health check is
-# green; the image is not larger than IMAGE_MAX_MB (default 256). Needs python3 with NumPy and curl on the host.
+# of the host maps it under /dev/shm as that user, reads and writes; the gateway sees the write; it knows time zones;
+# the health check is green; the image is not larger than IMAGE_MAX_MB (default 256). Needs python3 with NumPy and curl
+# on the host.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -174,6 +175,15 @@ PYTHON
 answer=$(curl -sSf "$base/segments/$segment/data?slice=2")
 expected='{"dtype":"<f4","shape":[5],"data":[10.0,20.0,30.0,40.0,50.0]}'
 [ "$answer" = "$expected" ] || die "the gateway does not see what the host wrote: $answer"
+
+say "asking for a time zone"
+curl -sSf -o /dev/null -X DELETE "$base/segments/$segment"
+index='{"dtype":"datetime64[s, Europe/Berlin]","start":"2024-03-31","periods":2,"freq":"1D"}'
+curl -sSf -o /dev/null -H 'Content-Type: application/json' \
+    -d '{"name":"'"$segment"'","layout":{"kind":"series","dtype":"int8","index":'"$index"'}}' "$base/segments"
+answer=$(curl -sSf "$base/segments/$segment/data")
+expected='{"name":null,"dtype":"|i1","index":["2024-03-31T00:00:00+01:00","2024-04-01T00:00:00+02:00"],"data":[0,0]}'
+[ "$answer" = "$expected" ] || die "the gateway does not know the time zone: $answer"
 
 say "checking the health"
 in_container shmgate health || die "shmgate health is not green"
