@@ -1,0 +1,1 @@
+"""Objects on a gateway far away."""
