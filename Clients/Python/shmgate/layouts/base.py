@@ -123,6 +123,11 @@ class BuiltInLayout(Layout):
         """Reads the canonical form; the labels stay in their buffers."""
 
     @property
+    def depth(self) -> int:
+        """How many layouts deep it nests, itself included."""
+        return 1
+
+    @property
     def is_copied(self) -> bool:
         """Whether a part of the object is a private copy, as texts in pandas and JSON values are."""
         return False
@@ -233,6 +238,10 @@ class AliasedLayout(BuiltInLayout):
         return self.inner.init_value
 
     @property
+    def depth(self) -> int:
+        return self.inner.depth
+
+    @property
     def is_copied(self) -> bool:
         return self.inner.is_copied
 
@@ -253,14 +262,14 @@ class _AliasView(View):
         return self._inner.collect(self._inner.obj if obj is self.obj else obj, what)
 
 
-def resolve(layout: Any, depth: int = 1) -> BuiltInLayout:
+def resolve(layout: Any) -> BuiltInLayout:
     """The built-in layout that a layout is or stands for, with its alias.
 
     TypeError for anything else, with a word on data; `InvalidLayout` for one that nests too deep.
     """
-    if depth > MAXIMUM_DEPTH:
-        raise InvalidLayout(f"expected layouts that nest at most {MAXIMUM_DEPTH} deep, got more")
     if isinstance(layout, BuiltInLayout):
+        if layout.depth > MAXIMUM_DEPTH:
+            raise InvalidLayout(f"expected layouts that nest at most {MAXIMUM_DEPTH} deep, got more")
         return layout
     if not isinstance(layout, Layout):
         raise TypeError(f"expected a Layout (Layout.from_data makes one from data), got {type(layout).__name__}")

@@ -101,9 +101,9 @@ class DataArrayLayout(BuiltInLayout):
             index = data.indexes.get(name)
             if index is not None and index.nlevels > 1:
                 raise InvalidLayout(f"expected coordinates of one level, {name!r} is a MultiIndex")
-            values = coord.values
-            if index is not None and coord.dims == (name,):
-                values = index.rename(None) if values.dtype.kind in "OM" or _is_range(index) else values
+            # The index knows of ranges, zones and strings, the values of widths that pandas has no index of.
+            is_plain = index is None or (isinstance(index.dtype, np.dtype) and index.dtype.kind != "O")
+            values = coord.values if is_plain and not _is_range(index) else index.rename(None)
             coords[name] = (coord.dims, values, coord.attrs)
         return cls(
             data.dtype, data.dims, coords, shape=data.shape, name=data.name, attrs=data.attrs, init_value=data

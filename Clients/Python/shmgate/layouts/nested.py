@@ -64,6 +64,10 @@ class StructLayout(BuiltInLayout):
             layout.fill_labels(buffers.below(_member(name)))
 
     @property
+    def depth(self) -> int:
+        return 1 + max((layout.depth for layout in self.members.values()), default=0)
+
+    @property
     def is_copied(self) -> bool:
         return any(layout.is_copied for layout in self.members.values())
 
@@ -127,6 +131,10 @@ class ListLayout(BuiltInLayout):
     def fill_labels(self, buffers: Buffers) -> None:
         for place in range(self.count):
             self.item.fill_labels(buffers.below(f"items/{place}/"))
+
+    @property
+    def depth(self) -> int:
+        return 1 + self.item.depth
 
     @property
     def is_copied(self) -> bool:
