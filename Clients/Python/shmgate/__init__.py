@@ -12,8 +12,10 @@ from .errors import (
     DamagedWarning,
     DetachedError,
     GatewayError,
+    IndexOutOfBounds,
     InvalidLayout,
     InvalidName,
+    NoSuchLabel,
     NoSuchSegment,
     ReadOnlySegment,
     RecoveryError,
@@ -38,6 +40,7 @@ from .memory import SharedMemory
 from .publishing import create, unlink
 from .reading import SegmentInfo, info, load, snapshot, wait
 from .reading import list_segments as list
+from .remote import Gateway, RemoteObject, connect
 from .writing import store, write
 
 __version__ = "0.1.0"
@@ -50,16 +53,20 @@ __all__ = [
     "DataArrayLayout",
     "DataFrameLayout",
     "DetachedError",
+    "Gateway",
     "GatewayError",
+    "IndexOutOfBounds",
     "InvalidLayout",
     "InvalidName",
     "JSONLayout",
     "Layout",
     "ListLayout",
     "NdArrayLayout",
+    "NoSuchLabel",
     "NoSuchSegment",
     "ReadOnlySegment",
     "RecoveryError",
+    "RemoteObject",
     "SegmentExists",
     "SegmentInfo",
     "SegmentReplaced",
@@ -69,6 +76,7 @@ __all__ = [
     "StructLayout",
     "UnsupportedFormat",
     "ValueOutOfRange",
+    "connect",
     "create",
     "info",
     "list",

@@ -86,5 +86,15 @@ class GatewayError(ShmgateError):
         return type(self), (str(self), self.status, self.code)
 
 
+class NoSuchLabel(GatewayError, KeyError):
+    """The gateway knows no such label, column or member."""
+
+    __str__ = Exception.__str__
+
+
+class IndexOutOfBounds(GatewayError, IndexError):
+    """An index beyond the end of an axis."""
+
+
 class DamagedWarning(UserWarning):
     """What was read holds a half write whose writer died, or left it with an exception."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .buffers import path_component
 from .errors import ReadOnlySegment
 from .exclusive import locked
 from .layouts import View
@@ -88,10 +89,17 @@ class Write:
         self._segment, self._view, self._saved, self._pid = segment, view, saved, os.getpid()
         return view.obj
 
-    def fill(self, value: Any) -> None:
-        """Stores a value over the whole, inside the block."""
+    def fill(self, value: Any, member: tuple[str, ...] = ()) -> None:
+        """Inside the block: stores a value over the whole, or over a member by its path (`members`, name, `items`, place).
+
+        The object that the block got is of no use afterwards.
+        """
         header = self._segment.header
-        header.layout.fill(header.buffers(self._segment.base), value)
+        layout, buffers = header.layout, header.buffers(self._segment.base)
+        for word, key in zip(member[::2], member[1::2]):
+            buffers = buffers.below(f"{word}/{path_component(key)}/")
+            layout = layout.members[key] if word == "members" else layout.item
+        layout.fill(buffers, value)
         self._view = header.layout.bind(header.buffers(self._segment.base, copies_return=True))
 
     def __exit__(
