@@ -1,9 +1,9 @@
 """Segments of shared memory as NumPy, pandas and xarray objects; on this host, or through a gateway far away.
 
-    import shmgate as shm
+import shmgate as shm
 
-    prices = shm.create("prices", shm.NdArrayLayout("float32", (3, 5)))
-    same = shm.load("prices")
+prices = shm.create("prices", shm.NdArrayLayout("float32", (3, 5)))
+same = shm.load("prices")
 """
 
 from .errors import (

@@ -80,9 +80,7 @@ class Buffers:
 
     def below(self, prefix: str) -> Buffers:
         """The arrays of a member."""
-        return Buffers(
-            self._base, self._places, copies_return=self.copies_return, prefix=self._prefix + prefix
-        )
+        return Buffers(self._base, self._places, copies_return=self.copies_return, prefix=self._prefix + prefix)
 
     def __getitem__(self, path: str) -> np.ndarray:
         """The array at a path; writable if the bytes are."""

@@ -39,7 +39,9 @@ class DType:
         try:
             parsed = np.dtype(_tuples(dtype) if isinstance(dtype, list) else dtype)
         except (TypeError, ValueError, SyntaxError) as error:
-            raise InvalidLayout(f"expected a dtype such as float32, <i8, S8 or datetime64[ns], got {dtype!r}") from error
+            raise InvalidLayout(
+                f"expected a dtype such as float32, <i8, S8 or datetime64[ns], got {dtype!r}"
+            ) from error
         _require_sharable(parsed)
         spelling = spell(parsed)
         packed = np.dtype(_tuples(spelling) if isinstance(spelling, list) else spelling)
@@ -104,8 +106,10 @@ def zone_name(tz: Any) -> str:
 
 
 def _is_bfloat16(dtype: Any) -> bool:
-    return (isinstance(dtype, str) and dtype == "bfloat16") or getattr(dtype, "name", None) == "bfloat16" or (
-        isinstance(dtype, type) and dtype.__name__ == "bfloat16"
+    return (
+        (isinstance(dtype, str) and dtype == "bfloat16")
+        or getattr(dtype, "name", None) == "bfloat16"
+        or (isinstance(dtype, type) and dtype.__name__ == "bfloat16")
     )
 
 

@@ -20,7 +20,8 @@ def locked(name: str, directory: str, deadline: Deadline) -> Iterator[Segment]:
     """The segment that has the name, mapped for writing, with its lock held exclusively.
 
     Steps 1 and 2 of writing are done: the name leads here, the state is live, the sequence is even. A name that moves
-    while this waits is followed. `RecoveryError` if a dead writer's work cannot be finished, `BusyError` at the deadline.
+    while this waits is followed. `RecoveryError` if a dead writer's work cannot be finished, `BusyError` at the
+    deadline.
     """
     while True:
         segment = Segment.open(name, directory, writable=True)

@@ -11,9 +11,7 @@ import os
 import platform
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_NUMBERS = {
-    "x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "ppc64le": 221, "i386": 240, "i686": 240, "armv7l": 240
-}  # fmt: skip
+_NUMBERS = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "ppc64le": 221}
 _FUTEX = _NUMBERS.get(platform.machine())
 _WAIT, _WAKE = 0, 1
 _EVERYBODY = 0x7FFFFFFF

@@ -85,7 +85,11 @@ class Header:
             document = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise CorruptSegment(f"expected JSON: {error}") from error
-        if not isinstance(document, dict) or document.get("format") != 1 or not isinstance(document.get("buffers"), list):
+        if (
+            not isinstance(document, dict)
+            or document.get("format") != 1
+            or not isinstance(document.get("buffers"), list)
+        ):
             raise CorruptSegment("expected an object of format 1 with layout and buffers")
         if _depth(document) > MAXIMUM_DEPTH:
             raise CorruptSegment(f"expected a header that nests at most {MAXIMUM_DEPTH} deep")
@@ -124,7 +128,9 @@ def _check_place(specification: ArraySpecification, buffer: Any, data_offset: in
     require(buffer.get("path") == path, f"expected this path, got {buffer.get('path')!r:.60}")
     require(dtype == expected["dtype"], f"expected the dtype {expected['dtype']}, got {buffer.get('dtype')}")
     for field in ("shape", "strides"):
-        require(buffer.get(field) == expected[field], f"expected {field} {expected[field]}, got {buffer.get(field)!r:.60}")
+        require(
+            buffer.get(field) == expected[field], f"expected {field} {expected[field]}, got {buffer.get(field)!r:.60}"
+        )
     require(type(offset) is int and offset >= 0, f"expected an offset, got {offset!r:.60}")
     require(offset % ALIGNMENT == 0, f"expected an offset that is a multiple of {ALIGNMENT}, got {offset}")
     require(

@@ -63,8 +63,8 @@ def replay(
 ) -> Outcome:
     """Redoes the write that died at the odd `sequence`, if its journal holds.
 
-    `mapping` are the bytes of the segment, uint8 and writable: the mapping itself under the exclusive lock, or a private
-    copy. All records are checked before the first is applied. A staged file that exists and cannot be read is
+    `mapping` are the bytes of the segment, uint8 and writable: the mapping itself under the exclusive lock, or a
+    private copy. All records are checked before the first is applied. A staged file that exists and cannot be read is
     `RecoveryError`: somebody else can replay it.
     """
     page = mapping[JOURNAL:PAGE].tobytes()

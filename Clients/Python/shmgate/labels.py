@@ -266,7 +266,9 @@ def _from_pandas(data: Any, what: str) -> tuple[Any, str | None, str | None]:
 
 def _elements(array: np.ndarray, tz: Any, name: str | None, what: str) -> ElementLabels:
     if array.dtype.kind in "Mm" and np.datetime_data(array.dtype)[0] not in PANDAS_UNITS:
-        array = array.astype(f"<{array.dtype.kind}8[s]" if np.datetime_data(array.dtype)[0] in "YMWDhm" else array.dtype)
+        array = array.astype(
+            f"<{array.dtype.kind}8[s]" if np.datetime_data(array.dtype)[0] in "YMWDhm" else array.dtype
+        )
     dtype, zone = value_type(array.dtype, tz)
     _require_label(dtype.stored, what)
     return ElementLabels(array.size, name, dtype, zone, array.astype(dtype.stored, copy=False))

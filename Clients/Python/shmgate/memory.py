@@ -16,8 +16,8 @@ from .segment import Segment
 class SharedMemory:
     """Bytes in shared memory. They stay until somebody unlinks them, whoever made them and whoever still runs.
 
-    `name` is the segment's name, `size` its payload in bytes, `buf` a writable memoryview of the payload, which is valid
-    until `close` (slices of it keep the memory mapped for as long as they live).
+    `name` is the segment's name, `size` its payload in bytes, `buf` a writable memoryview of the payload, which is
+    valid until `close` (slices of it keep the memory mapped for as long as they live).
     """
 
     def __init__(self, name: str, directory: str, buf: memoryview):
@@ -27,7 +27,9 @@ class SharedMemory:
         self._buf: memoryview | None = buf
 
     @classmethod
-    def create(cls, name: str, size: int, *, directory: str | os.PathLike[str] | None = None, **settings: Any) -> SharedMemory:
+    def create(
+        cls, name: str, size: int, *, directory: str | os.PathLike[str] | None = None, **settings: Any
+    ) -> SharedMemory:
         """Makes new memory of `size` zero bytes; `settings` are those of `shmgate.create`. The name has to be free."""
         directory = segment_directory(directory)
         return cls(name, directory, create(name, BytesLayout(size), directory=directory, **settings))

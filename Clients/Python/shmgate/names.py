@@ -18,7 +18,7 @@ def check_name(name: str) -> str:
     """
     if not isinstance(name, str) or not _ALLOWED.match(name) or len(name) > MAXIMUM_BYTES:
         raise InvalidName(
-            f"expected a name of 1 to {MAXIMUM_BYTES} of A-Z, a-z, 0-9, '_', '.' and '-', no dot first, got {name!r:.100}"
+            f"expected a name of 1 to {MAXIMUM_BYTES} of A-Z a-z 0-9 _ . and -, no dot first, got {name!r:.100}"
         )
     return name
 

@@ -38,9 +38,9 @@ def create(
 ) -> Any:
     """Publishes a new segment and gives its object, over the segment's memory and writable.
 
-    Contents are the layout's `init_value`, else zeros. `mode` are the file's permission bits, `attrs` a mapping that JSON
-    has, `ttl` the seconds after which the gateway may unlink it. With `replace` the name is taken from the segment that
-    has it; who has that one mapped keeps it. With `readonly` writers refuse, and the object is read-only.
+    Contents are the layout's `init_value`, else zeros. `mode` are the file's permission bits, `attrs` a mapping that
+    JSON has, `ttl` the seconds after which the gateway may unlink it. With `replace` the name is taken from the segment
+    that has it; who has that one mapped keeps it. With `readonly` writers refuse, and the object is read-only.
 
     `SegmentExists` (a FileExistsError) for a taken name, OSError with ENOSPC where memory is full, `InvalidLayout`,
     `ValueOutOfRange`. An error leaves nothing behind.
@@ -108,9 +108,7 @@ def _require_free(directory: str, total_bytes: int) -> None:
     room = os.statvfs(directory)
     free = room.f_bavail * room.f_frsize
     if total_bytes > free:
-        raise OSError(
-            errno.ENOSPC, f"shared memory is full: expected room for {total_bytes} bytes, {free} are free"
-        )
+        raise OSError(errno.ENOSPC, f"shared memory is full: expected room for {total_bytes} bytes, {free} are free")
 
 
 def _reserve(lock: LockDescription, temporary: str, total_bytes: int) -> np.ndarray:
@@ -156,4 +154,3 @@ def _unlink_corrupt(path: str, name: str, deadline: Deadline) -> None:
         if not lock.leads_here(path) or os.pread(lock.descriptor, len(MAGIC), 0) != MAGIC:
             raise BusyError(f"the segment {name!r} was replaced while it was unlinked")
         os.unlink(path)
-

@@ -29,9 +29,9 @@ def load(name: str, mode: str = "r+", *, directory: str | os.PathLike[str] | Non
     """The object of a segment, over the segment's memory.
 
     An ndarray, pandas Series or DataFrame, xarray DataArray, dict (struct), list, memoryview (bytes), decoded value
-    (json), or what a layout of one's own makes of it. `mode` is `"r+"`, writable, or `"r"`, read-only; a segment that was
-    published read-only is so with either. Labels are read-only always. The object owns the mapping: the memory stays
-    while it or a view of it lives, unlinked or not.
+    (json), or what a layout of one's own makes of it. `mode` is `"r+"`, writable, or `"r"`, read-only; a segment that
+    was published read-only is so with either. Labels are read-only always. The object owns the mapping: the memory
+    stays while it or a view of it lives, unlinked or not.
 
     Stores into it are seen by everyone at once and are covered by no promise; `write` gives the promises. Texts (`S`,
     `U`) in Series and DataFrames are private copies, read-only here, and so is a JSON value.
@@ -81,10 +81,11 @@ def read_copy(
     deadline = Deadline(timeout)
     while True:
         segment = Segment.open(name, directory, writable=False)
-        with contextlib.suppress(SegmentReplaced), shared(segment, deadline):
-            if not segment.is_current():
-                continue
-            base, damaged = copy_locked(segment)
+        with contextlib.suppress(SegmentReplaced):
+            with shared(segment, deadline):
+                if not segment.is_current():
+                    continue
+                base, damaged = copy_locked(segment)
             if damaged:
                 warn_damaged(name)
             return make(segment, base)
@@ -124,8 +125,8 @@ def shared(segment: Segment, deadline: Deadline) -> Iterator[None]:
 class SegmentInfo:
     """What a segment says of itself. Times are Unix times in nanoseconds.
 
-    `sequence` is the last even one; `writing` says that a write is under way, or its writer died. `layout` and `buffers`
-    are as in the header.
+    `sequence` is the last even one; `writing` says that a write is under way, or its writer died. `layout` and
+    `buffers` are as in the header.
     """
 
     name: str
@@ -211,8 +212,8 @@ def wait(
     then a segment of another uuid answers at once. Without `after` it is the sequence of now.
 
     Sleeps on the futex and costs nothing meanwhile. When the name is given to a new segment during the wait, that one's
-    sequence is the answer; when it is unlinked, `NoSuchSegment`. Only what follows the protocol wakes: a plain store into
-    the memory is no change.
+    sequence is the answer; when it is unlinked, `NoSuchSegment`. Only what follows the protocol wakes: a plain store
+    into the memory is no change.
     """
     end = None if timeout is None else time.monotonic() + timeout
     segment = Segment.open(name, directory, writable=False)

@@ -37,9 +37,9 @@ def write(
     It waits for the lock at most `timeout` seconds (`BusyError`), follows a name that moves, and first recovers what a
     dead writer left (`RecoveryError` where it cannot).
 
-    At the end every array and column is looked up: what pandas' copy-on-write has detached, or what was put in the place
-    of a member, is copied back into the segment if its shape and labels are those of the layout and its values fit the
-    dtype. Else it is `DetachedError`.
+    At the end every array and column is looked up: what pandas' copy-on-write has detached, or what was put in the
+    place of a member, is copied back into the segment if its shape and labels are those of the layout and its values
+    fit the dtype. Else it is `DetachedError`.
 
     `whole` says that the write covers the whole object; it clears `damaged`. What happens when the block, or its end,
     raises: by default what was stored so far stays, and `damaged` becomes 1, for nobody can tell whether the half that
@@ -90,7 +90,9 @@ class Write:
         return view.obj
 
     def fill(self, value: Any, member: tuple[str, ...] = ()) -> None:
-        """Inside the block: stores a value over the whole, or over a member by its path (`members`, name, `items`, place).
+        """Inside the block: stores a value over the whole, or over a member.
+
+        `member` is its path: `members` and a name, `items` and a place, again and again.
 
         The object that the block got is of no use afterwards.
         """

@@ -91,10 +91,20 @@ def assert_same(found, expected):
     """Equal in values, dtypes and labels, as each library compares."""
     if isinstance(expected, pd.DataFrame):
         assert isinstance(found, pd.DataFrame)
-        pd.testing.assert_frame_equal(found, objects(expected), check_freq=False, check_column_type=False, check_index_type=len(expected.index) > 0)
+        pd.testing.assert_frame_equal(
+            found,
+            objects(expected),
+            check_freq=False,
+            check_column_type=False,
+            check_index_type=len(expected.index) > 0,
+        )
     elif isinstance(expected, pd.Series):
         assert isinstance(found, pd.Series)
-        expected = expected.astype(object) if not isinstance(expected.dtype, np.dtype) and str(expected.dtype) == "str" else expected
+        expected = (
+            expected.astype(object)
+            if not isinstance(expected.dtype, np.dtype) and str(expected.dtype) == "str"
+            else expected
+        )
         pd.testing.assert_series_equal(found, expected, check_freq=False)
     elif isinstance(expected, xr.DataArray):
         assert found.dtype == expected.dtype

@@ -21,7 +21,7 @@ def directory(monkeypatch):
     path = tempfile.mkdtemp(prefix="shmgate-python-", dir="/dev/shm")
     monkeypatch.setenv("SHMGATE_DIRECTORY", path)
     yield path
-    left = [name for name in os.listdir(path) if name.startswith(".shmgate-")]
+    left = [name for name in os.listdir(path) if name.startswith((".shmgate-tmp-", ".shmgate-journal-"))]
     shutil.rmtree(path)
     assert left == []
 

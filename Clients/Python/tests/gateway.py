@@ -5,7 +5,6 @@ import pathlib
 import subprocess
 
 import pytest
-
 from conftest import DEADLINE
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

@@ -68,8 +68,9 @@ def test_dataframe(directory):
 
 
 def test_dataarray(directory):
-    import shmgate as shm
     import xarray as xr
+
+    import shmgate as shm
 
     # define a template data
     template_data = xr.DataArray(0, dims=["x", "y"], coords={"x": [1, 2, 3], "y": ["a", "b", "c"]})

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from cases import assert_same, data, dataarray, frame, memories, writable
 
 import shmgate as shm
-from cases import assert_same, data, dataarray, frame, memories, writable
 
 CASES = data()
 
@@ -62,7 +62,9 @@ def test_header_says_where_every_array_lies(directory, value):
     for buffer in header["buffers"]:
         assert list(buffer) == ["path", "dtype", "shape", "strides", "offset"]
         assert buffer["offset"] == -(-end // 64) * 64, "directly behind the one before"
-        dtype = np.dtype([tuple(field) for field in buffer["dtype"]] if isinstance(buffer["dtype"], list) else buffer["dtype"])
+        dtype = np.dtype(
+            [tuple(field) for field in buffer["dtype"]] if isinstance(buffer["dtype"], list) else buffer["dtype"]
+        )
         assert buffer["strides"] == list(np.empty([max(n, 1) for n in buffer["shape"]], dtype).strides)
         end = buffer["offset"] + dtype.itemsize * int(np.prod(buffer["shape"]))
     assert len(content) == int.from_bytes(content[32:40], "little") == -(-end // 4096) * 4096
@@ -92,7 +94,12 @@ CANONICAL = {
     "json": ("a", {"kind": "json", "capacity": 3}),
     "series": (
         pd.Series(np.zeros(2, "f4"), index=pd.Index(["a", "bc"], name="k")),
-        {"kind": "series", "name": None, "dtype": "<f4", "index": {"dtype": "str", "size": 2, "nbytes": 3, "buffer": "index", "name": "k"}},
+        {
+            "kind": "series",
+            "name": None,
+            "dtype": "<f4",
+            "index": {"dtype": "str", "size": 2, "nbytes": 3, "buffer": "index", "name": "k"},
+        },
     ),
     "range": (
         pd.Series(np.zeros(2, "f4"), name="s"),
@@ -100,7 +107,8 @@ CANONICAL = {
     ),
     "zones": (
         pd.Series(
-            np.array([0], "M8[s]"), index=pd.DatetimeIndex(np.array([0], "M8[ms]")).tz_localize("UTC").tz_convert("Europe/Berlin")
+            np.array([0], "M8[s]"),
+            index=pd.DatetimeIndex(np.array([0], "M8[ms]")).tz_localize("UTC").tz_convert("Europe/Berlin"),
         ).dt.tz_localize("UTC"),
         {
             "kind": "series",
@@ -120,7 +128,10 @@ CANONICAL = {
     ),
     "dataarray": (
         xr.DataArray(
-            np.zeros((1, 2)), {"x/y": [1.5], "s": ("z", np.array([1, 2], "u1"), {"u": 1}), "n": ((), 7)}, ["x/y", "z"], name="v"
+            np.zeros((1, 2)),
+            {"x/y": [1.5], "s": ("z", np.array([1, 2], "u1"), {"u": 1}), "n": ((), 7)},
+            ["x/y", "z"],
+            name="v",
         ),
         {
             "kind": "dataarray",
@@ -157,15 +168,19 @@ def test_columns_of_one_dtype_stand_together(directory):
     shm.create("case", shm.DataFrameLayout.from_data(frame()))
     paths = [buffer["path"] for buffer in shm.info("case").buffers]
     assert paths == [
-        "columns/a", "columns/c", "columns/b", "columns/t", "columns/z", "columns/d", "columns/ok", "index/offsets", "index/bytes",
-    ]  # fmt: skip
+        *(f"columns/{name}" for name in ("a", "c", "b", "t", "z", "d", "ok")),
+        "index/offsets",
+        "index/bytes",
+    ]
 
 
 def test_buffers_of_nested_layouts(directory):
     item = shm.StructLayout({"p": shm.NdArrayLayout("f8", 2), "s": shm.SeriesLayout("i8", ["a"])})
     shm.create("case", shm.StructLayout({"all": shm.ListLayout(item, 2)}))
     inner = ["members/p/values", "members/s/values", "members/s/index/offsets", "members/s/index/bytes"]
-    assert [b["path"] for b in shm.info("case").buffers] == [f"members/all/items/{i}/{path}" for i in (0, 1) for path in inner]
+    assert [b["path"] for b in shm.info("case").buffers] == [
+        f"members/all/items/{i}/{path}" for i in (0, 1) for path in inner
+    ]
 
 
 def test_one_block_for_each_dtype(directory):
@@ -214,7 +229,12 @@ def test_labels_of_float16_are_widened_by_pandas_alone(directory):
 
 @pytest.mark.parametrize(
     "index, expected",
-    [(3, pd.RangeIndex(3)), (range(5, 0, -2), pd.RangeIndex(5, 0, -2)), ([1, 2], pd.Index([1, 2])), ([], pd.Index([], dtype=object))],
+    [
+        (3, pd.RangeIndex(3)),
+        (range(5, 0, -2), pd.RangeIndex(5, 0, -2)),
+        ([1, 2], pd.Index([1, 2])),
+        ([], pd.Index([], dtype=object)),
+    ],
 )
 def test_index_as_the_user_spells_it(directory, index, expected):
     series = shm.create("s", shm.SeriesLayout("f4", index=index))
@@ -256,7 +276,11 @@ def test_texts_in_pandas_are_copies_that_refuse_stores(directory):
         (lambda: shm.NdArrayLayout("f4", (2, 3), init_value=[1, 2, 3]), (2, 3), [[1, 2, 3]] * 2),
         (lambda: shm.SeriesLayout("i2", ["a", "b"], init_value=[1, 2]), (2,), [1, 2]),
         (lambda: shm.DataFrameLayout({"a": "f4", "b": "i8"}, 2, init_value=3), (2, 2), 3),
-        (lambda: shm.DataFrameLayout({"a": "f4", "b": "i8"}, 2, init_value={"a": 1, "b": [2, 3]}), (2, 2), [[1, 2], [1, 3]]),
+        (
+            lambda: shm.DataFrameLayout({"a": "f4", "b": "i8"}, 2, init_value={"a": 1, "b": [2, 3]}),
+            (2, 2),
+            [[1, 2], [1, 3]],
+        ),
         (lambda: shm.DataFrameLayout({"a": "f4", "b": "i8"}, 1, init_value=[[1, 2]]), (1, 2), [[1, 2]]),
         (lambda: shm.DataArrayLayout("f8", "x", {"x": [1, 2]}, init_value=4), (2,), 4),
         (lambda: shm.NdArrayLayout("M8[ns]", 1, init_value="2024-01-01"), (1,), np.datetime64("2024-01-01")),

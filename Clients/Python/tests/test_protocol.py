@@ -12,9 +12,9 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import DEADLINE
 
 import shmgate as shm
-from conftest import DEADLINE
 
 
 def read(directory, name="a"):
@@ -364,7 +364,9 @@ def test_forged_texts_are_refused(directory, offsets):
 # Journals
 
 
-def journal(directory, records, *, kind=1, flags=0, sequence=None, owner=None, name=bytes(16), crc=None, die=True, payload=None):
+def journal(
+    directory, records, *, kind=1, flags=0, sequence=None, owner=None, name=bytes(16), crc=None, die=True, payload=None
+):
     """Stores a journal as a writer does that dies behind its odd store."""
     page = read(directory)
     sequence = struct.unpack_from("<Q", page, 64)[0] + 1 if sequence is None else sequence
@@ -378,7 +380,9 @@ def journal(directory, records, *, kind=1, flags=0, sequence=None, owner=None, n
 
 def record(offset, values, strides, data=None):
     values = np.asarray(values, "<f4")
-    head = struct.pack("<QII", offset, values.ndim, 4) + struct.pack(f"<{values.ndim}Q{values.ndim}q", *values.shape, *strides)
+    head = struct.pack("<QII", offset, values.ndim, 4) + struct.pack(
+        f"<{values.ndim}Q{values.ndim}q", *values.shape, *strides
+    )
     return head + (values.tobytes() if data is None else struct.pack("<Q", data))
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-
-import shmgate as shm
 from cases import memories
 from conftest import DEADLINE
+
+import shmgate as shm
 
 FRAME = {"a": "float64", "b": "int32", "c": "float64"}
 
@@ -159,7 +159,9 @@ def test_detached_dataarray(directory):
 
 
 def test_members_may_be_replaced(directory):
-    layout = shm.Layout.from_data({"n": 1, "a": np.zeros(2), "note": "text", "raw": b"abc", "l": [np.zeros(1), np.zeros(1)]})
+    layout = shm.Layout.from_data(
+        {"n": 1, "a": np.zeros(2), "note": "text", "raw": b"abc", "l": [np.zeros(1), np.zeros(1)]}
+    )
     shm.create("s", layout)
     with shm.write("s") as members:
         members["n"] = 5

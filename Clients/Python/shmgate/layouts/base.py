@@ -104,7 +104,7 @@ class BuiltInLayout(Layout):
 
     @abc.abstractmethod
     def fill(self, buffers: Buffers, value: Any) -> None:
-        """Stores `value` over the whole; None leaves the bytes. `ValueOutOfRange`, or a shape that does not broadcast."""
+        """Stores `value` over the whole; None leaves the bytes. `ValueOutOfRange` if it does not fit."""
 
     def labels(self) -> list[Labels]:
         """All labels in it, once for a list."""

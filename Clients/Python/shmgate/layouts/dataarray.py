@@ -105,9 +105,7 @@ class DataArrayLayout(BuiltInLayout):
             is_plain = index is None or (isinstance(index.dtype, np.dtype) and index.dtype.kind != "O")
             values = coord.values if is_plain and not _is_range(index) else index.rename(None)
             coords[name] = (coord.dims, values, coord.attrs)
-        return cls(
-            data.dtype, data.dims, coords, shape=data.shape, name=data.name, attrs=data.attrs, init_value=data
-        )
+        return cls(data.dtype, data.dims, coords, shape=data.shape, name=data.name, attrs=data.attrs, init_value=data)
 
     @classmethod
     def read(cls, fields: Fields) -> DataArrayLayout:
@@ -163,7 +161,7 @@ class _DataArrayView(View):
         self._target = buffers["values"]
         variable = xr.Variable(layout.dims, self._target.view())
         coords = {coordinate.name: _variable(xr, coordinate, buffers) for coordinate in layout.coords}
-        # A DataArray would copy the coordinates; a Dataset takes them as they are. The name is one that no coordinate has.
+        # A DataArray would copy the coordinates; a Dataset takes them as they are. No coordinate has this name.
         key = "\0values"
         self.obj = xr.Dataset({key: variable}, coords=coords)[key]
         self.obj.name = layout.name

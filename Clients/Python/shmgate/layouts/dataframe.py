@@ -155,9 +155,7 @@ class _DataFrameView(View):
         return stores
 
 
-def _blocks(
-    layout: DataFrameLayout, buffers: Buffers, targets: dict[str, np.ndarray]
-) -> list[tuple[Any, np.ndarray]]:
+def _blocks(layout: DataFrameLayout, buffers: Buffers, targets: dict[str, np.ndarray]) -> list[tuple[Any, np.ndarray]]:
     """Arrays of (columns, rows) with the places of their columns."""
     blocks: list[tuple[Any, np.ndarray]] = []
     texts = []

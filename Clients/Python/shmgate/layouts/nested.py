@@ -8,8 +8,19 @@ from typing import Any
 from ..buffers import ArraySpecification, Buffers, path_component
 from ..errors import CorruptSegment, DetachedError, InvalidLayout, ValueOutOfRange
 from ..labels import Labels
-from .base import MAXIMUM_ARRAYS, BuiltInLayout, Fields, Layout, Store, View, check_names, check_shape
-from .base import guess, read_layout, resolve
+from .base import (
+    MAXIMUM_ARRAYS,
+    BuiltInLayout,
+    Fields,
+    Layout,
+    Store,
+    View,
+    check_names,
+    check_shape,
+    guess,
+    read_layout,
+    resolve,
+)
 
 
 class StructLayout(BuiltInLayout):
@@ -42,9 +53,7 @@ class StructLayout(BuiltInLayout):
         return {"members": {name: layout.node() for name, layout in self.members.items()}}
 
     def arrays(self) -> list[ArraySpecification]:
-        return [
-            array.below(_member(name)) for name, layout in self.members.items() for array in layout.arrays()
-        ]
+        return [array.below(_member(name)) for name, layout in self.members.items() for array in layout.arrays()]
 
     def fill(self, buffers: Buffers, value: Any) -> None:
         if value is not None and not isinstance(value, Mapping):

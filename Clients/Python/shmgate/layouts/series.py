@@ -21,7 +21,11 @@ class SeriesLayout(BuiltInLayout):
     kind = "series"
 
     def __init__(self, dtype: Any, index: Any, *, name: str | None = None, tz: Any = None, init_value: Any = None):
-        """`index` is a list, an array, a pandas index, or n for a RangeIndex; `init_value` a scalar, array or Series."""
+        """`index` is a list, an array, a pandas index, or n for a RangeIndex;
+        `init_value` a scalar, array or Series.
+
+        A Series is taken value by value, whatever its labels.
+        """
         self.dtype, self.tz = value_type(dtype, tz)
         self.index = one_axis(index, "the index")
         self.name = check_name(name)
@@ -101,4 +105,3 @@ def require_pandas() -> Any:
     except ImportError as error:
         raise ImportError("series and dataframes need pandas: pip install shmgate[pandas]") from error
     return pandas
-

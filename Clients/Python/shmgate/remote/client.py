@@ -39,8 +39,8 @@ class Answer:
 class Client:
     """A connection for each thread, kept alive. It can be pickled; the copy connects anew.
 
-    `url` is `http://…`, `https://…` or `unix:/path`; `timeout` in seconds bounds each step of a request and, all in all,
-    the patience with a busy segment.
+    `url` is `http://…`, `https://…` or `unix:/path`; `timeout` in seconds bounds each step of a request and, all in
+    all, the patience with a busy segment.
     """
 
     def __init__(self, url: str, token: str | None, timeout: float):

@@ -134,7 +134,7 @@ def _in_dtype(values: np.ndarray, dtype: Any) -> Any:
 
     if not isinstance(dtype, np.dtype):
         return pd.array(values, dtype=dtype)
-    return values if dtype == object else fit(values, dtype)
+    return values if dtype.kind == "O" else fit(values, dtype)
 
 
 def _rows(key: Any, obj: Any) -> Any:

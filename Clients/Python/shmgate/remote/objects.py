@@ -31,9 +31,9 @@ class RemoteObject:
     - `obj.sel(x=2, y=slice("a", "c"))` and `obj.loc[2, "a":"c"]` select by label; `obj.loc[...] = value` writes.
     - `np.asarray(obj)` is the whole; `obj.values` the bare array of a series or DataArray.
 
-    `is_local` says whether the file is mapped here, which is so if dev, ino and uuid show that it is the gateway's; else
-    each access is a request. The segment stays the one that was asked for at first: if the name is given to another,
-    it is `SegmentReplaced`.
+    `is_local` says whether the file is mapped here, which is so if dev, ino and uuid show that it is the gateway's;
+    else each access is a request. The segment stays the one that was asked for at first: if the name is given to
+    another, it is `SegmentReplaced`.
 
     It serves dask as source (`dask.array.from_array(obj)`) and sink (`dask.array.store([x], [obj])`), and can be
     pickled; a copy finds out anew whether the file is on its host.
@@ -245,7 +245,7 @@ class RemoteObject:
             self._root.request("PATCH", self._path(), query, body, media)
 
     def _in_order(self, value: Any, columns: Any) -> Any:
-        """A DataFrame with the columns, a DataArray with the dimensions in this object's order; values else as they are."""
+        """A DataFrame's columns and a DataArray's dimensions in this object's order; other values as they are."""
         if self.kind == "dataframe" and is_from(value, "pandas", "DataFrame"):
             names = self.keys() if columns is None else [columns] if isinstance(columns, str) else list(columns)
             if set(value.columns) != set(names):
@@ -373,7 +373,9 @@ class _Loc:
             dims = self._owner.dims
         if len(parts) > len(dims):
             raise IndexError(f"expected at most {len(dims)} positions, got {len(parts)}")
-        return {dim: part for dim, part in zip(dims, parts) if not (isinstance(part, slice) and part == slice(None))}, columns
+        return {
+            dim: part for dim, part in zip(dims, parts) if not (isinstance(part, slice) and part == slice(None))
+        }, columns
 
 
 def _is_all(key: Any) -> bool:
