@@ -1,0 +1,195 @@
+"""The control page: the first 4096 bytes of a segment.
+
+| offset | type | field |
+|---|---|---|
+| 0 | 8 bytes | magic |
+| 8 | u32 | format_version |
+| 12 | u32 | flags |
+| 16 | 16 bytes | uuid |
+| 32 | u64 | total_bytes |
+| 40 | u64 | header_offset |
+| 48 | u64 | header_bytes |
+| 56 | u64 | data_offset |
+| 64 | u64 | sequence |
+| 72 | u64 | interrupted_writes |
+| 80 | u64 | writer_pid |
+| 88 | i64 | created_ns |
+| 96 | i64 | modified_ns |
+| 104 | i64 | expires_ns |
+| 112 | u64 | state |
+| 120 | u64 | damaged |
+| 2048 | u32 | journal.kind |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import struct
+import time
+import uuid as uuids
+
+import numpy as np
+
+from . import futex
+from .errors import CorruptSegment, NoSuchSegment, UnsupportedFormat
+
+MAGIC = b"SHMGATE\0"
+VERSION = 1
+READ_ONLY = 1
+PAGE = 4096
+FIXED_BYTES = 128
+MAXIMUM_HEADER_BYTES = 16 << 20
+FIRST_SEQUENCE = 2
+JOURNAL = 2048
+
+LIVE, REPLACED, UNLINKED = 0, 1, 2
+
+
+def round_up(value: int, step: int) -> int:
+    """The least multiple of `step` that is not below `value`."""
+    return -(-value // step) * step
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedWords:
+    """What the control page says once and for all."""
+
+    read_only: bool
+    uuid: uuids.UUID
+    total_bytes: int
+    header_bytes: int
+    data_offset: int
+    created_ns: int
+
+    @classmethod
+    def parse(cls, page: bytes, file_bytes: int, name: str) -> FixedWords:
+        """Reads and checks the first 128 bytes of a file of `file_bytes` bytes.
+
+        Without the magic it is `NoSuchSegment`; of another version or with unknown flags `UnsupportedFormat`; one that
+        contradicts itself or its file `CorruptSegment`.
+        """
+        if len(page) < FIXED_BYTES or page[:8] != MAGIC:
+            raise NoSuchSegment(f"the file {name!r} is no segment")
+        version, flags = struct.unpack_from("<II", page, 8)
+        if version != VERSION:
+            raise UnsupportedFormat(f"expected format version {VERSION}, the segment {name!r} has {version}")
+        if flags & ~READ_ONLY:
+            raise UnsupportedFormat(f"the segment {name!r} has unknown flags: {flags}")
+        total_bytes, header_offset, header_bytes, data_offset = struct.unpack_from("<4Q", page, 32)
+
+        def require(holds: bool, what: str) -> None:
+            if not holds:
+                raise CorruptSegment(f"the segment {name!r} is corrupt: {what}")
+
+        require(header_offset == PAGE, f"expected header_offset {PAGE}, got {header_offset}")
+        require(total_bytes <= file_bytes, f"total_bytes is {total_bytes}, the file has {file_bytes}")
+        require(total_bytes % PAGE == 0, f"expected total_bytes as a multiple of {PAGE}, got {total_bytes}")
+        require(
+            header_bytes <= MAXIMUM_HEADER_BYTES,
+            f"expected a header of at most {MAXIMUM_HEADER_BYTES} bytes, got {header_bytes}",
+        )
+        require(data_offset % PAGE == 0, f"expected data_offset as a multiple of {PAGE}, got {data_offset}")
+        require(
+            PAGE + round_up(header_bytes, PAGE) <= data_offset <= total_bytes,
+            f"expected data_offset behind a header of {header_bytes} bytes and within {total_bytes}, got {data_offset}",
+        )
+        return cls(
+            read_only=bool(flags & READ_ONLY),
+            uuid=uuids.UUID(bytes=bytes(page[16:32])),
+            total_bytes=total_bytes,
+            header_bytes=header_bytes,
+            data_offset=data_offset,
+            created_ns=struct.unpack_from("<q", page, 88)[0],
+        )
+
+    def encode(self, expires_ns: int) -> bytes:
+        """The first 128 bytes of a segment that is about to get its name."""
+        return struct.pack(
+            "<8sII16s4Q3Q3q2Q",
+            MAGIC,
+            VERSION,
+            READ_ONLY if self.read_only else 0,
+            self.uuid.bytes,
+            self.total_bytes,
+            PAGE,
+            self.header_bytes,
+            self.data_offset,
+            FIRST_SEQUENCE,
+            0,
+            os.getpid(),
+            self.created_ns,
+            self.created_ns,
+            expires_ns,
+            LIVE,
+            0,
+        )
+
+
+def _word(index: int, signed: bool = False) -> property:
+    """A word of eight bytes that is loaded and stored at once, never byte by byte."""
+
+    def load(page: ControlPage) -> int:
+        return (page._signed if signed else page._words)[index]
+
+    def store(page: ControlPage, value: int) -> None:
+        (page._signed if signed else page._words)[index] = value
+
+    return property(load, store)
+
+
+class ControlPage:
+    """The words that change, in a mapping.
+
+    It borrows the mapping: `mapping` are the bytes of the segment, uint8, on a page boundary. Stores need the write
+    lock, and fail with TypeError in a mapping that is read-only.
+    """
+
+    sequence = _word(8)
+    interrupted_writes = _word(9)
+    writer_pid = _word(10)
+    modified_ns = _word(12, signed=True)
+    expires_ns = _word(13, signed=True)
+    state = _word(14)
+    damaged = _word(15)
+
+    def __init__(self, mapping: np.ndarray):
+        page = memoryview(mapping[:PAGE])
+        self._words = page.cast("Q")
+        self._signed = page.cast("q")
+        self._halves = page.cast("I")
+        self.futex_address = mapping.__array_interface__["data"][0] + 64
+
+    @property
+    def journal_kind(self) -> int:
+        """0 none, 1 in the page, 2 and 3 in a staged file."""
+        return self._halves[JOURNAL // 4]
+
+    @journal_kind.setter
+    def journal_kind(self, kind: int) -> None:
+        self._halves[JOURNAL // 4] = kind
+
+    def wake(self) -> None:
+        """Wakes who waits for a change; a full barrier, which plain Python has no other of."""
+        futex.wake(self.futex_address)
+
+    def begin_write(self) -> None:
+        """Steps 3 and 4 of writing; the lock is held and the sequence even."""
+        self.journal_kind = 0
+        self.writer_pid = os.getpid()
+        self.sequence = self.sequence + 1
+        self.wake()
+
+    def end_write(self) -> None:
+        """Step 5 of writing: the sequence is even again and readers are woken."""
+        self.wake()  # the data stand before the even store, also where the processor may reorder
+        self.modified_ns = time.time_ns()
+        self.sequence = self.sequence + 1
+        self.wake()
+
+    def change_state(self, state: int) -> None:
+        """Sets the state, which is a write too; the lock is held and the sequence even."""
+        self.state = state
+        self.wake()
+        self.sequence = self.sequence + 2
+        self.wake()
