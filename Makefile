@@ -50,4 +50,4 @@ image: ## build the container image and check it from outside
 	@Scripts/test-image.sh
 
 clean: ## remove what was built
-	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan .venv-test Benchmarks/results
+	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan .venv-test .venv-pandas2 Benchmarks/results

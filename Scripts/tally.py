@@ -2,8 +2,8 @@
 
     tally.py LOGS
 
-LOGS holds swift.log and pytest.log (what the runners printed) and swift-swift-testing.xml and pytest.xml (their
-JUnit reports). Exits 1 if a test failed or was skipped, or if a runner ran nothing or did not get to its report.
+LOGS holds what each runner printed (swift.log, and a .log for each run of pytest) and its JUnit report
+(swift-swift-testing.xml, and an .xml beside each .log). Exits 1 if a test failed or was skipped, or if a runner ran nothing or did not get to its report.
 """
 
 import re
@@ -51,7 +51,10 @@ def main() -> int:
     logs = Path(sys.argv[1])
     parts = [
         tally("swift test", logs / "swift.log", logs / "swift-swift-testing.xml", SWIFT_LINE),
-        tally("pytest", logs / "pytest.log", logs / "pytest.xml", PYTEST_LINE),
+        *(
+            tally(f"pytest of {run}", logs / f"{run}.log", logs / f"{run}.xml", PYTEST_LINE)
+            for run in ("interop", "client", "client-pandas2", "selection-pandas2")
+        ),
     ]
     passed, failed, skipped = (sum(part[i] for part in parts) for i in range(3))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

@@ -12,14 +12,27 @@ trap 'rm -rf "$logs"' EXIT
 
 headline() { printf '\n==> %s\n' "$*"; }
 
-# A virtual environment with the judges (NumPy, pytest …), made again when the requirements change.
+# make_venv FOLDER REQUIREMENTS: a virtual environment with the judges, made again when the requirements change, and
+# with the Python client as a user would install it.
 make_venv() {
-    local requirements=Tests/Interop/requirements.txt stamp=.venv-test/requirements.txt
-    cmp -s "$requirements" "$stamp" && .venv-test/bin/python -c '' 2>/dev/null && return 0
-    rm -rf .venv-test
-    python3 -m venv .venv-test
-    .venv-test/bin/python -m pip install --quiet --disable-pip-version-check -r "$requirements"
-    cp "$requirements" "$stamp"
+    local folder=$1 requirements=$2
+    if ! cmp -s "$requirements" "$folder/requirements.txt" || ! "$folder/bin/python" -c '' 2>/dev/null; then
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+        cp "$requirements" "$folder/requirements.txt"
+    fi
+    # From a copy, for setuptools builds beside the sources.
+    rm -rf "$logs/client"
+    cp -r Clients/Python "$logs/client"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$logs/client"
+}
+
+# judge FOLDER NAME TESTS: runs pytest with the judges of a virtual environment against the release binary.
+judge() {
+    PATH="$PWD/$1/bin:$PATH" SHMGATE_BINARY=$(realpath "$binary") PYTHONDONTWRITEBYTECODE=1 \
+        "$1/bin/python" -m pytest -p no:cacheprovider -ra --junit-xml "$logs/$2.xml" "$3" 2>&1 \
+        | tee "$logs/$2.log" || status=1
 }
 
 status=0
@@ -31,16 +44,22 @@ headline "build"
 swift build --build-tests --scratch-path "$scratch" --explicit-target-dependency-import-check error
 swift build -c release --product shmgate --scratch-path "$scratch" --explicit-target-dependency-import-check error
 binary=$(swift build -c release --scratch-path "$scratch" --show-bin-path)/shmgate
-make_venv
+make_venv .venv-test Tests/Interop/requirements.txt
+make_venv .venv-pandas2 Tests/Interop/requirements-pandas2.txt
 
 headline "Swift tests"
 swift test --skip-build --scratch-path "$scratch" --xunit-output "$logs/swift.xml" 2>&1 \
     | tee "$logs/swift.log" || status=1
 
-headline "Python judges"
-PATH="$PWD/.venv-test/bin:$PATH" SHMGATE_BINARY=$(realpath "$binary") PYTHONDONTWRITEBYTECODE=1 \
-    .venv-test/bin/python -m pytest -p no:cacheprovider -ra --junit-xml "$logs/pytest.xml" Tests/Interop 2>&1 \
-    | tee "$logs/pytest.log" || status=1
+headline "judges: NumPy, pandas, xarray, curl against the gateway"
+judge .venv-test interop Tests/Interop
+
+headline "the Python client, with the newest pandas"
+judge .venv-test client Clients/Python
+
+headline "the Python client and selections, with pandas 2"
+judge .venv-pandas2 client-pandas2 Clients/Python
+judge .venv-pandas2 selection-pandas2 Tests/Interop/test_selection_pandas.py
 
 headline "result"
 [ "$status" -eq 0 ] || echo "failed: a part above ended with an error"
