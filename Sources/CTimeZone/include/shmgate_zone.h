@@ -18,7 +18,7 @@ const struct shmgate_zone *shmgate_zone_load(const char *name);
 int32_t shmgate_zone_offset(const struct shmgate_zone *zone, int64_t utc);
 
 /* The instant, in seconds since 1970, of a local time, given in seconds since 1970-01-01T00:00:00 local time. A time that a
- * change of the clock skips or repeats is the first instant that the transition allows. */
+ * change of the clock repeats is the first of the two; one that it skips is read with the offset from before the change. */
 int64_t shmgate_zone_instant(const struct shmgate_zone *zone, int64_t local);
 
 #ifdef __cplusplus

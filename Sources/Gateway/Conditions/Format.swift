@@ -22,16 +22,22 @@ enum Format: String, CaseIterable {
     static let patchTypes = allCases.map(\.mediaType).joined(separator: ", ")
 
     /// Chooses by `format=`, else by `Accept`, else JSON.
-    static func choose(parameter: String?, accept lines: [String]) throws(Problem) -> Format {
+    static func choose(
+        parameter: String?,
+        accept lines: [String],
+        among available: [Format] = allCases
+    ) throws(Problem) -> Format {
         if let parameter {
-            guard let format = Format(rawValue: parameter) else { throw notAcceptable("format=\(parameter)") }
+            guard let format = Format(rawValue: parameter), available.contains(format) else {
+                throw notAcceptable("format=\(parameter)", available)
+            }
             return format
         }
         if lines.isEmpty { return .json }
         let ranges = lines.flatMap { $0.split(separator: ",") }.map { MediaRange($0) }
-        let rated = allCases.map { format in (format, quality: MediaRange.quality(of: format.mediaType, in: ranges)) }
+        let rated = available.map { format in (format, quality: MediaRange.quality(of: format.mediaType, in: ranges)) }
         guard let best = rated.max(by: { $0.quality < $1.quality }), best.quality > 0 else {
-            throw notAcceptable("Accept: \(lines.joined(separator: ", "))")
+            throw notAcceptable("Accept: \(lines.joined(separator: ", "))", available)
         }
         return rated.first { $0.quality == best.quality }?.0 ?? .json
     }
@@ -51,8 +57,8 @@ enum Format: String, CaseIterable {
         return format
     }
 
-    private static func notAcceptable(_ asked: String) -> Problem {
-        let known = allCases.map { "\($0.rawValue) (\($0.mediaType))" }.joined(separator: ", ")
+    private static func notAcceptable(_ asked: String, _ available: [Format]) -> Problem {
+        let known = available.map { "\($0.rawValue) (\($0.mediaType))" }.joined(separator: ", ")
         return Problem(.notAcceptable, "expected one of \(known), got \(asked)")
     }
 }

@@ -17,14 +17,18 @@ struct DataReading {
         var query = query
         let request = try SelectionRequest(&query)
         let exchange = context.exchange
-        let format = try Format.choose(parameter: query.take("format"), accept: exchange.headers("Accept"))
+        let asked = query.take("format")
         let form = try JSONForm(&query)
         let isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
         try query.finish()
         let target = try DataTarget(catalog.segment(name), path: path, request, context)
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts)
-        if format != .json { _ = try Self.array(excerpt, format) }
+        let format = try Format.choose(
+            parameter: asked,
+            accept: exchange.headers("Accept"),
+            among: excerpt.isArray ? Format.allCases : [.json]
+        )
         if isRelaxed, let answer = try direct(target, excerpt, parts, format) { return answer }
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         if let match, !match.matches(try target.open.tag()) {
@@ -34,6 +38,9 @@ struct DataReading {
         let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
         try context.leaveEventThread(for: parts.byteCount)
+        if case .labels(let labels) = excerpt, format != .json {
+            return try self.labels(labels, target, format, context)
+        }
         if !target.conditions.isEmpty { return try filtered(target, format, form, isRelaxed, context) }
         if exchange.method == .head, format != .json, !isRelaxed {
             return try head(target, try Self.array(excerpt, format), format, context)
@@ -105,15 +112,32 @@ struct DataReading {
         }
         let places = copy.places
         var json = JSONWriter(capacity: 256)
-        let isWhole = if case .layout = target.placed.member { target.placed.firstArray == 0 } else { false }
         let writer = ExcerptJSON(
             options: form.options,
             orientation: form.orientation,
             tellsDTypes: form.tellsDTypes,
-            attrs: isWhole ? target.open.header.attrs : "{}"
+            attrs: target.isRoot ? target.open.header.attrs : "{}"
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)
         return .json(json.finish(), headers: fields)
+    }
+
+    /// Labels that are numbers or times, which never change.
+    private func labels(
+        _ labels: PickedLabels,
+        _ target: DataTarget,
+        _ format: Format,
+        _ context: RequestContext
+    ) throws -> Response {
+        guard let dtype = labels.dtype else { preconditionFailure("texts are acceptable as JSON only") }
+        try context.leaveEventThread(for: labels.count * 8)
+        let part = Excerpt.Part(number: 0, type: .init(dtype: dtype), shape: labels.shape)
+        let prefix = format == .npy ? Npy.header(dtype: dtype, shape: part.shape) : []
+        var bytes = ByteBuffer()
+        for piece in [prefix, try labels.load().bytes] { piece.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+        let fields = Self.cacheFields + Self.fields(part, format)
+        let tag = try target.open.tag().text(format.tagSuffix)
+        return Response(status: 200, headers: fields + [("ETag", tag)], body: .allocated(bytes.take()))
     }
 
     /// Straight from the mapping where the selection is one run of bytes; torn reads are the caller's wish.
@@ -123,7 +147,7 @@ struct DataReading {
         _ parts: ExcerptParts,
         _ format: Format
     ) throws -> Response? {
-        guard format == .raw, target.conditions.isEmpty, let range = parts.parts[0].selection.region.contiguousRange
+        guard format == .raw, target.conditions.isEmpty, let range = parts.parts.first?.selection.region.contiguousRange
         else { return nil }
         return Response(
             status: 200,
@@ -177,12 +201,7 @@ struct DataReading {
 
     /// The one array that raw and npy carry.
     private static func array(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> Excerpt.Part {
-        guard let part = excerpt.onlyArray else {
-            throw Problem(
-                .notAcceptable,
-                "expected json, for this is not one array; got \(format.rawValue), which members such as columns have"
-            )
-        }
+        guard let part = excerpt.onlyArray else { preconditionFailure("\(format) was chosen for one array") }
         return part
     }
 

@@ -6,6 +6,8 @@ internal import Segments
 struct DataTarget {
     let open: OpenSegment
     let placed: PlacedMember
+    /// Whether the member is the segment itself.
+    let isRoot: Bool
     /// One for each axis of the member.
     let picks: [AxisPick]
     /// Columns of a dataframe by number; nil for all.
@@ -21,6 +23,7 @@ struct DataTarget {
     init(_ open: OpenSegment, path: [String], _ request: SelectionRequest, _ context: RequestContext) throws {
         self.open = open
         placed = try open.header.layout.member(path[...])
+        isRoot = path.isEmpty
         picks = try Self.picks(request, placed, open, context)
         columns = try Self.columns(request, placed)
         conditions = request.conditions
@@ -69,7 +72,7 @@ struct DataTarget {
             }
             let (contents, first) = placed.axes[axis].labels ?? (.range(0, placed.axes[axis].extent), 0)
             let index = open.index(contents, first)
-            if !index.isSurveyed { try context.leaveEventThread(for: index.count * 64) }
+            try context.leaveEventThread(for: index.searchByteCount)
             picks[axis] = try index.pick(selection, method: request.method, tolerance: request.tolerance)
         }
         return picks

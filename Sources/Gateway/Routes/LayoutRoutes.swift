@@ -9,29 +9,17 @@ final class LayoutStore: Sendable {
     private let folder: PrivateFolder
     private static let prefix = "layout-"
 
-    /// Reads what earlier gateways stored; a file that is no layout is named by the error.
+    /// Reads what earlier gateways stored.
+    ///
+    /// A layout may build on another one that is gone or has changed since; that is an error when it is used.
     init(_ folder: PrivateFolder) throws {
         self.folder = folder
-        // A layout may build on another one that stands behind it, so whatever fails is tried again.
-        var left = try folder.files(prefix: Self.prefix)
-        var failure: (any Error)?
-        while !left.isEmpty {
-            let before = left.count
-            left = left.filter { file in
-                do {
-                    let kind = String(file.name.dropFirst(Self.prefix.count))
-                    registry.register(try LayoutTemplate(kind: kind, Self.parse(file.bytes), registry: registry))
-                    return false
-                } catch {
-                    failure = error
-                    return true
-                }
-            }
-            if left.count == before, let failure {
-                throw Problem(
-                    .invalidLayout,
-                    "the stored layout \(left[0].name) cannot be read: \(Problem(failure).detail)"
-                )
+        for file in try folder.files(prefix: Self.prefix) {
+            let kind = String(file.name.dropFirst(Self.prefix.count))
+            do {
+                registry.register(try LayoutTemplate(kind: kind, Self.parse(file.bytes)))
+            } catch {
+                throw UnreadableLayout(file: file.name, reason: Problem(error).detail)
             }
         }
     }
@@ -63,6 +51,14 @@ final class LayoutStore: Sendable {
         _ = object.take("kind")
         return .object(object)
     }
+}
+
+/// Why a gateway cannot start: a file that it stored is no layout any more.
+struct UnreadableLayout: Error, CustomStringConvertible {
+    let file: String
+    let reason: String
+
+    var description: String { "the stored layout \(file) cannot be read: \(reason)" }
 }
 
 /// `/layouts`.
@@ -101,7 +97,8 @@ struct LayoutRoutes {
         try reader.finish()
         if value.hasOverflow { throw Problem(.invalidJSON, "the layout has a number that no double can hold") }
         if !context.mayBlock { throw Deferral() }
-        let template = try LayoutTemplate(kind: kind, value, registry: store.registry)
+        let template = try LayoutTemplate(kind: kind, value)
+        try template.check(among: store.registry)
         return Self.answer(template, status: try store.store(template) ? 201 : 200)
     }
 

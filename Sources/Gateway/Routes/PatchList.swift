@@ -160,9 +160,7 @@ struct PatchList {
 extension DataTarget {
     /// Whether it is the whole of its segment, nothing picked.
     var isAllOfSegment: Bool {
-        guard case .layout = placed.member, placed.firstArray == 0, columns == nil, conditions.isEmpty else {
-            return false
-        }
+        guard isRoot, columns == nil, conditions.isEmpty else { return false }
         return zip(picks, placed.axes).allSatisfy { $0 == .range(first: 0, count: $1.extent, step: 1) }
     }
 }

@@ -13,10 +13,10 @@ struct SegmentCreation {
     /// Permission bits where the request says none.
     let defaultMode: UInt32
 
-    /// Refuses a body of another type before it has come.
+    /// Refuses a body that is no JSON before it has come.
     static func check(_ exchange: Exchange) throws {
         let contentType = exchange.header("Content-Type")
-        guard try Format.body(contentType) == .json else {
+        guard let contentType, case .json? = try? Format.body(contentType) else {
             throw Problem(
                 .unsupportedMediaType,
                 "expected a Content-Type of application/json, got \(contentType ?? "none")"
@@ -48,26 +48,22 @@ struct SegmentCreation {
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         let noneMatch = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         try context.leaveEventThread(for: exchange.body.count)
+        let format = try Format.body(exchange.header("Content-Type"))
+        let order = format == .json ? try CreationOrder(reading: exchange.body, registry, name: name) : nil
+        let mayReplace = asksToReplace || order?.replaces == true
         if match == nil, try catalog.directory.isTaken(name) {
             if noneMatch != nil {
                 throw SegmentError.preconditionFailed("expected no segment \(name), for If-None-Match asks for that")
             }
-            if !asksToReplace { throw SegmentError.alreadyExists(name.description) }
+            if !mayReplace { throw SegmentError.alreadyExists(name.description) }
         }
-        let format = try Format.body(exchange.header("Content-Type"))
-        let draft: SegmentDraft
-        switch format {
-        case .json:
-            let order = try CreationOrder(reading: exchange.body, registry, name: name)
-            draft = try self.draft(order, context)
-        case .npy: draft = try npy(exchange, context)
-        case .raw: throw Self.unsupported(exchange)
-        }
+        if format == .raw { throw Self.unsupported(exchange) }
+        let draft = try order.map { try self.draft($0, context) } ?? npy(exchange, context)
         let isReplaced: Bool
         do throws(SegmentError) {
             isReplaced = try draft.publish(
                 as: name,
-                replacing: noneMatch == nil && (match != nil || asksToReplace),
+                replacing: noneMatch == nil && (match != nil || mayReplace),
                 mustExist: match != nil,
                 until: context.deadline
             ) { old throws(SegmentError) in

@@ -90,6 +90,12 @@ extension Excerpt {
         }
     }
 
+    /// Whether it is one array of numbers, texts of a fixed width or times.
+    package var isArray: Bool {
+        if case .labels(let labels) = self { return labels.dtype != nil }
+        return onlyArray != nil
+    }
+
     /// How many values, labels and lists without values a text of it has.
     package var textCount: Int {
         switch self {

@@ -16,6 +16,15 @@ public final class LayoutRegistry: Sendable {
     /// A registry that knows the built-in kinds only.
     public init() {}
 
+    /// The same registry with one template more, or another one in its place.
+    func with(_ template: LayoutTemplate) -> LayoutRegistry {
+        let copy = LayoutRegistry()
+        let all = known.withLock { $0 }
+        copy.known.withLock { $0 = all }
+        copy.register(template)
+        return copy
+    }
+
     /// Makes a type's kind known; a type of the same kind is replaced.
     public func register(_ type: any Layout.Type) {
         precondition(!isBuiltIn(type.kind), "a built-in kind cannot be given another meaning")

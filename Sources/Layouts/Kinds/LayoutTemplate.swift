@@ -9,8 +9,8 @@ package struct LayoutTemplate: Sendable {
     /// The layout, with holes.
     package let layout: JSONValue
 
-    /// Reads `{"parameters": {…}, "layout": {…}}` and tries the defaults.
-    package init(kind: String, _ json: JSONValue, registry: LayoutRegistry) throws(LayoutError) {
+    /// Reads `{"parameters": {…}, "layout": {…}}`; what it builds on is looked for when it is used.
+    package init(kind: String, _ json: JSONValue) throws(LayoutError) {
         guard (1...100).contains(kind.utf8.count), kind.utf8.allSatisfy(Self.isAllowed) else {
             throw .invalidLayout("expected a kind of 1 to 100 bytes of A-Z, a-z, 0-9, '_' and '-', got \(quoted(kind))")
         }
@@ -25,8 +25,12 @@ package struct LayoutTemplate: Sendable {
         if parameters["kind"] != nil { throw .invalidLayout("expected parameters of another name than \"kind\"") }
         self.kind = kind
         self.layout = layout
+    }
+
+    /// Tries the defaults among the layouts of a registry, with itself in the place that it would take.
+    package func check(among registry: LayoutRegistry) throws(LayoutError) {
         let (expanded, _) = try self.expanded([])
-        _ = try LayoutNode(expanded, .request(registry), depth: 2)
+        _ = try LayoutNode(expanded, .request(registry.with(self)), depth: 2)
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {

@@ -80,10 +80,18 @@ package final class LabelIndex: Sendable {
 }
 
 extension LabelIndex {
-    /// Whether what is true of all labels is known, so that a search is cheap.
-    package var isSurveyed: Bool {
-        if case .range = contents.labels { return true }
-        return knownFacts.withLock { $0 != nil }
+    /// How many bytes a search may have to look at: few, but the first time all, and for spans of time that stand in no
+    /// order every time.
+    package var searchByteCount: Int {
+        if case .range = contents.labels { return 0 }
+        guard let facts = knownFacts.withLock({ $0 }) else { return count.multipliedClamped(by: 64) }
+        switch facts.order {
+        case .ascending: return 0
+        case .descending: return count.multipliedClamped(by: 8)
+        case .none:
+            let isReady = knownTable.withLock { $0 != nil }
+            return count.multipliedClamped(by: isReady ? 8 : 64)
+        }
     }
 
     /// Copies bytes of one of the buffers out.
@@ -245,5 +253,13 @@ private struct InstantGrain {
     /// How many of a finer unit make one of a base; 1 where it is not finer.
     private static func units(of base: TimeUnit.Base, in unit: TimeUnit) -> Int64 {
         Duration.convert(1, from: TimeUnit(base), to: unit) ?? 1
+    }
+}
+
+extension Int {
+    /// The product, or the greatest integer.
+    fileprivate func multipliedClamped(by factor: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? Int.max : product
     }
 }
