@@ -104,6 +104,8 @@ class ArraySelection:
         if not methods or not all(methods):
             return Method()
         kinds = {each.kind for each in labels}
+        if kinds & {"str", "bool"}:
+            return Method("ffill")
         return methods[0] if len(labels) == 1 or (len(kinds) == 1 and kinds < {"int", "float"}) else Method(methods[0].name or "ffill")
 
     def slice_text(self, random, slices):
