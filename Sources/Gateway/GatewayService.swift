@@ -11,13 +11,25 @@ package final class GatewayService: Service {
         package var mode: UInt32
         /// The most bytes of a body.
         package var maxBodyBytes: Int
+        /// The most bytes of copies and texts that are made for answers at once.
+        package var snapshotMemoryBytes: Int
+        /// The most bytes of bodies that come in at once.
+        package var uploadMemoryBytes: Int
         /// Whether requests have to name this machine by one of its own names; for listening on loopback.
         package var isLocalOnly: Bool
 
         /// Settings as given.
-        package init(mode: UInt32 = 0o600, maxBodyBytes: Int = 1 << 30, isLocalOnly: Bool = true) {
+        package init(
+            mode: UInt32 = 0o600,
+            maxBodyBytes: Int = 1 << 30,
+            snapshotMemoryBytes: Int = 1 << 30,
+            uploadMemoryBytes: Int = 1 << 30,
+            isLocalOnly: Bool = true
+        ) {
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
+            self.snapshotMemoryBytes = snapshotMemoryBytes
+            self.uploadMemoryBytes = uploadMemoryBytes
             self.isLocalOnly = isLocalOnly
         }
     }
@@ -25,7 +37,8 @@ package final class GatewayService: Service {
     private let configuration: Configuration
     private let catalog: Catalog
     private let layouts: LayoutStore
-    private let pool = SnapshotPool()
+    private let pool: SnapshotPool
+    private let uploads: MemoryBudget
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
@@ -38,6 +51,8 @@ package final class GatewayService: Service {
     ) throws {
         self.configuration = configuration
         catalog = Catalog(directory)
+        pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
+        uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 
@@ -66,6 +81,7 @@ package final class GatewayService: Service {
                     headers: [("Accept-Encoding", "identity"), ("Accept-Patch", Format.patchTypes)]
                 )
             }
+            try reserveUpload(exchange, pending)
             guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
                 return .collect(limit: configuration.maxBodyBytes)
             }
@@ -113,6 +129,19 @@ package final class GatewayService: Service {
 
     package func tooLarge(limit: Int) -> Response { tooLargeProblem.response }
 
+    /// Takes room for the body: for all of it where its length is known, else piece by piece as it comes.
+    private func reserveUpload(_ exchange: Exchange, _ pending: PendingRequest) throws {
+        let length = exchange.contentLength.map { Int(clamping: $0) } ?? 0
+        guard length > 0 || exchange.isChunked else { return }
+        guard let reservation = uploads.reserve(length, until: .immediate) else { throw uploadProblem }
+        pending.upload = reservation
+        if exchange.isChunked { exchange.mayTake = { reservation.grow(by: $0) } }
+    }
+
+    private var uploadProblem: Problem {
+        Problem(.busy, "expected room for the body, \(uploads.limit) bytes of bodies are coming in at once")
+    }
+
     private var tooLargeProblem: Problem {
         Problem(.tooLarge, "expected a body of at most \(configuration.maxBodyBytes) bytes, got more")
     }
@@ -126,6 +155,7 @@ package final class GatewayService: Service {
         }
         try pending.sink?.check()
         if exchange.bodyIsTooLarge { throw tooLargeProblem }
+        if exchange.bodyIsUnwelcome { throw uploadProblem }
         let segments = SegmentRoutes(catalog: catalog)
         let query = pending.query
         switch (pending.route, exchange.method) {
@@ -176,6 +206,8 @@ private final class PendingRequest: @unchecked Sendable {
     let query: Query
     var bodyFormat: Format?
     var sink: StagingSink?
+    /// What its body takes of the budget for bodies.
+    var upload: MemoryReservation?
 
     /// Reads the target and checks the method.
     init(_ exchange: Exchange) throws {

@@ -20,6 +20,7 @@ extension Exchange {
             return queue(response)
         }
         contentLength = gate.contentLength
+        isChunked = gate.hasChunks
         expectsContinue = header("Expect").map { $0.lowercased() == "100-continue" } ?? false
         record.enter(.body)
         phase = .body

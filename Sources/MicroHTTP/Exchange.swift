@@ -26,10 +26,16 @@ package final class Exchange: @unchecked Sendable {
     package private(set) var methodName = ""
     /// The length that the header block announces; nil without one, and for chunked bodies.
     package var contentLength: UInt64?
+    /// Whether the body comes in chunks, its length unknown.
+    package internal(set) var isChunked = false
     /// Whether the client waits for a word before it sends its body.
     package var expectsContinue = false
     /// Whether a collected body outgrew its limit.
     package internal(set) var bodyIsTooLarge = false
+    /// Whether the service said that a piece of the body is not to be taken.
+    package private(set) var bodyIsUnwelcome = false
+    /// Asked before each piece of the body; false drops it and the rest.
+    package var mayTake: ((Int) -> Bool)?
     /// The service's own; released with the exchange.
     package var state: AnyObject?
 
@@ -141,6 +147,11 @@ package final class Exchange: @unchecked Sendable {
 
     /// Takes a piece of the body to where it goes.
     func receive(_ piece: UnsafeRawBufferPointer) {
+        if case .drop = intake {
+        } else if let mayTake, !mayTake(piece.count) {
+            bodyIsUnwelcome = true
+            intake = .drop
+        }
         switch intake {
         case .drop: dropped += piece.count
         case .stream(let sink): if !sink.receive(piece) { intake = .drop }

@@ -12,6 +12,8 @@ struct RequestGate {
     private var hasBadName = false
     private var hasBadValue = false
     private(set) var contentLength: UInt64?
+    /// Whether the body comes in chunks.
+    var hasChunks: Bool { transferEncodings > 0 }
     private var hasBadLength = false
 
     /// Looks at one field.

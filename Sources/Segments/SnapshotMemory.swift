@@ -47,8 +47,11 @@ package final class SnapshotPool: Sendable {
     /// Idle memory beyond this goes back to the kernel at once.
     private static let idleLimit = 1 << 30
 
+    /// How much may be in use at once; who takes memory asks there first.
+    package let budget: MemoryBudget
+
     /// An empty pool.
-    package init() {}
+    package init(limit: Int) { budget = MemoryBudget(limit: limit) }
 
     /// Takes memory; nil if there is none.
     package func take(_ count: Int) -> SnapshotMemory? {

@@ -42,6 +42,22 @@ struct Serve: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The most memory for answers being made and sent. (default: a quarter of the machine's)",
+            valueName: "bytes"
+        )
+    )
+    var snapshotMemory: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
+            "The most memory for bodies that come in at once. (default: a quarter of the machine's)",
+            valueName: "bytes"
+        )
+    )
+    var uploadMemory: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
             "Where layouts of your own are kept; give a disk to keep them over a reboot. (default: the directory)",
             valueName: "path"
         )
@@ -73,6 +89,11 @@ struct Serve: ParsableCommand {
                     + "could read and change every segment. Listen on 127.0.0.1, or say --insecure."
             )
         }
+        let quarter = ByteCount(
+            max(Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))) / 4, 64 << 20)
+        )
+        let snapshotMemoryBytes = try setting(snapshotMemory, "SNAPSHOT_MEMORY", default: quarter).value
+        let uploadMemoryBytes = try setting(uploadMemory, "UPLOAD_MEMORY", default: quarter).value
         let kept = try setting(stateDirectory, "STATE_DIRECTORY", default: "")
         let stateDirectory = kept.isEmpty ? nil : kept
         let level = try setting(logLevel, "LOG_LEVEL", default: LogLevel(.info)).value
@@ -98,7 +119,13 @@ struct Serve: ParsableCommand {
             }
             service = try GatewayService(
                 directory: segments,
-                configuration: .init(mode: mode, maxBodyBytes: maxBodyBytes, isLocalOnly: address.isLoopback),
+                configuration: .init(
+                    mode: mode,
+                    maxBodyBytes: maxBodyBytes,
+                    snapshotMemoryBytes: snapshotMemoryBytes,
+                    uploadMemoryBytes: uploadMemoryBytes,
+                    isLocalOnly: address.isLoopback
+                ),
                 stateDirectory: stateDirectory
             )
         } catch {

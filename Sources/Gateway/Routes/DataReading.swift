@@ -45,9 +45,9 @@ struct DataReading {
         if exchange.method == .head, format != .json, !isRelaxed {
             return try head(target, try Self.array(excerpt, format), format, context)
         }
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool)
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, until: context.deadline)
         let snapshot = try take(copy.snapshotParts(parts), of: target, isRelaxed, context)
-        return try answer(target, excerpt, copy, format, form, snapshot)
+        return try answer(target, excerpt, copy, format, form, snapshot, until: context.deadline)
     }
 
     /// A snapshot, or, where the client wants none, what there is; nil for the latter.
@@ -75,13 +75,13 @@ struct DataReading {
         let count = wide.parts.count
         let conditions = try target.addConditions(to: &wide)
         try context.leaveEventThread(for: wide.byteCount)
-        let all = try PartsCopy(wide, pool: pool)
+        let all = try PartsCopy(wide, pool: pool, until: context.deadline)
         let snapshot = try take(all.snapshotParts(wide), of: target, isRelaxed, context)
         let places = all.places
         let rows = try target.rows(conditions) { UnsafeRawPointer(places[$0]) }
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts, picks: target.picks.map { $0.subset(rows) })
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool)
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, until: context.deadline)
         for part in 0..<count {
             let size = parts.parts[part].selection.region.itemByteCount
             var next = copy.place(part)
@@ -90,8 +90,11 @@ struct DataReading {
                 next += size
             }
         }
-        return try answer(target, excerpt, copy, format, form, snapshot)
+        return try answer(target, excerpt, copy, format, form, snapshot, until: context.deadline)
     }
+
+    /// Bytes of text that a value takes in JSON, about.
+    private static let textBytesPerValue = 16
 
     private func answer(
         _ target: DataTarget,
@@ -99,7 +102,8 @@ struct DataReading {
         _ copy: consuming PartsCopy,
         _ format: Format,
         _ form: JSONForm,
-        _ snapshot: Snapshot?
+        _ snapshot: Snapshot?,
+        until deadline: Deadline
     ) throws -> Response {
         var fields = Self.cacheFields
         if let snapshot {
@@ -110,6 +114,9 @@ struct DataReading {
             fields += Self.fields(try Self.array(excerpt, format), format)
             return Response(status: 200, headers: fields, body: copy.body().body())
         }
+        let textBytes = excerpt.textCount * Self.textBytesPerValue
+        let reservation =
+            textBytes < PrivateCopy.countedFrom ? nil : try pool.budget.require(textBytes, until: deadline)
         let places = copy.places
         var json = JSONWriter(capacity: 256)
         let writer = ExcerptJSON(
@@ -119,7 +126,7 @@ struct DataReading {
             attrs: target.isRoot ? target.open.header.attrs : "{}"
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)
-        return .json(json.finish(), headers: fields)
+        return .json(json.finish(), headers: fields, countedBy: reservation)
     }
 
     /// Labels that are numbers or times, which never change.

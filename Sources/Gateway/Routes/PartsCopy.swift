@@ -7,7 +7,7 @@ struct PartsCopy: ~Copyable {
     private let offsets: [Int]
 
     /// Takes memory for parts; a single part stands right behind the prefix.
-    init(_ parts: ExcerptParts, prefix: [UInt8] = [], pool: SnapshotPool) throws(Problem) {
+    init(_ parts: ExcerptParts, prefix: [UInt8] = [], pool: SnapshotPool, until deadline: Deadline) throws {
         var offsets: [Int] = []
         var next = 0
         for (_, selection) in parts.parts {
@@ -16,7 +16,7 @@ struct PartsCopy: ~Copyable {
             next += selection.region.byteCount
         }
         self.offsets = offsets
-        memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool)
+        memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, until: deadline)
     }
 
     /// Where a part's bytes begin.

@@ -9,6 +9,7 @@ struct PrivateCopy: ~Copyable {
     private let byteCount: Int
     /// Where the snapshot goes.
     let data: UnsafeMutableRawPointer
+    private let reservation: MemoryReservation?
 
     private enum Memory {
         case heap(HeapMemory)
@@ -17,31 +18,61 @@ struct PrivateCopy: ~Copyable {
 
     /// From here on memory comes from the pool.
     private static let pooledFrom = 4 << 20
+    /// Up to here nobody counts.
+    static let countedFrom = 64 << 10
 
-    init(prefix: [UInt8], byteCount: Int, pool: SnapshotPool) throws(Problem) {
-        self.byteCount = prefix.count + byteCount
-        let base: UnsafeMutableRawPointer
-        if self.byteCount >= Self.pooledFrom, let pooled = pool.take(self.byteCount),
-            let first = pooled.bytes.baseAddress
-        {
-            memory = .pooled(pooled)
-            base = first
-        } else if self.byteCount < Self.pooledFrom, let heap = HeapMemory(self.byteCount) {
-            memory = .heap(heap)
-            base = heap.base
-        } else {
-            throw Problem(.busy, "no memory for a snapshot of \(byteCount) bytes")
-        }
-        data = base + prefix.count
+    /// Takes memory; what counts comes out of the budget, and waits for its turn there until the deadline.
+    init(prefix: [UInt8], byteCount: Int, pool: SnapshotPool, until deadline: Deadline) throws {
+        let total = prefix.count + byteCount
+        let reservation = total < Self.countedFrom ? nil : try pool.budget.require(total, until: deadline)
+        let (memory, base) = try Self.take(total, from: pool)
         prefix.withUnsafeBytes { if let first = $0.baseAddress { base.copyMemory(from: first, byteCount: $0.count) } }
+        self.byteCount = total
+        self.reservation = reservation
+        self.memory = memory
+        data = base + prefix.count
+    }
+
+    private static func take(_ count: Int, from pool: SnapshotPool) throws(Problem) -> (Memory, UnsafeMutableRawPointer)
+    {
+        if count < pooledFrom {
+            if let heap = HeapMemory(count) { return (.heap(heap), heap.base) }
+        } else if let pooled = pool.take(count), let base = pooled.bytes.baseAddress {
+            return (.pooled(pooled), base)
+        }
+        throw Problem(.busy, "no memory for a snapshot of \(count) bytes")
     }
 
     /// The memory as the body of an answer; nothing is copied.
     consuming func body() -> Response.Body {
         switch memory {
-        case .heap(let heap): .allocated(UnsafeMutableRawBufferPointer(start: heap.giveAway(), count: byteCount))
-        case .pooled(let pooled): .pinned(UnsafeRawBufferPointer(pooled.bytes), owner: pooled)
+        case .heap(let heap) where reservation == nil:
+            .allocated(UnsafeMutableRawBufferPointer(start: heap.giveAway(), count: byteCount))
+        case .heap(let heap):
+            .pinned(UnsafeRawBufferPointer(start: heap.base, count: byteCount), owner: Counted(heap, reservation))
+        case .pooled(let pooled): .pinned(UnsafeRawBufferPointer(pooled.bytes), owner: Counted(pooled, reservation))
         }
+    }
+}
+
+/// Memory and what it took of a budget: both go when the last byte is out.
+final class Counted {
+    private let memory: AnyObject
+    private let reservation: MemoryReservation?
+
+    init(_ memory: AnyObject, _ reservation: MemoryReservation?) {
+        self.memory = memory
+        self.reservation = reservation
+    }
+}
+
+extension MemoryBudget {
+    /// Takes bytes or says `busy`, which on an event thread moves the request to a worker.
+    func require(_ byteCount: Int, until deadline: Deadline) throws -> MemoryReservation {
+        if let reservation = reserve(byteCount, until: deadline) { return reservation }
+        throw SegmentError.busy(
+            "expected room for \(byteCount) bytes of answers in flight, \(limit) are in use or waited for"
+        )
     }
 }
 

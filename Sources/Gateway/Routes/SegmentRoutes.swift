@@ -1,4 +1,5 @@
 internal import Documents
+internal import Glibc
 internal import Layouts
 internal import MicroHTTP
 internal import Segments
@@ -115,13 +116,27 @@ struct SegmentRoutes {
     }
 }
 
+/// Text in memory from `malloc`, freed with its holder.
+private final class TextMemory {
+    private let bytes: UnsafeMutableRawBufferPointer
+
+    init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
+
+    deinit { free(bytes.baseAddress) }
+}
+
 extension Response {
-    /// A JSON answer.
-    static func json(_ body: consuming ByteBuffer, status: Int = 200, headers: [(StaticString, String)]) -> Response {
-        Response(
-            status: status,
-            headers: [("Content-Type", "application/json")] + headers,
-            body: .allocated(body.take())
-        )
+    /// A JSON answer, perhaps one that took of a budget.
+    static func json(
+        _ body: consuming ByteBuffer,
+        status: Int = 200,
+        headers: [(StaticString, String)],
+        countedBy reservation: MemoryReservation? = nil
+    ) -> Response {
+        let bytes = body.take()
+        let headers = [("Content-Type", "application/json")] + headers
+        guard let reservation else { return Response(status: status, headers: headers, body: .allocated(bytes)) }
+        let owner = Counted(TextMemory(bytes), reservation)
+        return Response(status: status, headers: headers, body: .pinned(UnsafeRawBufferPointer(bytes), owner: owner))
     }
 }

@@ -112,7 +112,11 @@ extension LabelIndex {
             guard let key = query.exact, let pick = try pick(of: key) else { throw missing(term) }
             return pick
         case .list(let items):
-            if let method { try requireUnique(for: method) }
+            if let method {
+                try requireUnique(for: method)
+                // pandas asks for no order where every label is named in its place.
+                if try isAll(items) { return Self.pick(0..<count) }
+            }
             var positions: [Int] = []
             for item in items {
                 let query = try LabelQuery(.json(item), for: self)
@@ -208,6 +212,17 @@ extension LabelIndex {
             )
         }
         return first..<(last + 1)
+    }
+
+    /// Whether a list is all labels in their order.
+    private func isAll(_ items: [JSONValue]) throws -> Bool {
+        guard items.count == count else { return false }
+        for (position, item) in items.enumerated() {
+            guard let key = try LabelQuery(.json(item), for: self).exact, try self.key(at: position) == key else {
+                return false
+            }
+        }
+        return true
     }
 
     private func requireUnique(for method: LabelMethod) throws {

@@ -1,0 +1,72 @@
+"""So much memory and no more: for answers on their way out, and for bodies on their way in."""
+
+import socket
+
+from gateway import RAW
+
+MIB = 1 << 20
+
+
+def silent_reader(gateway, path):
+    """A client that asks and does not read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(60)
+    client.connect(("127.0.0.1", gateway.port))
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert client.recv(8) == b"HTTP/1.1"
+    return client
+
+
+def test_answers_in_flight_wait_their_turn_or_are_busy(own_gateway):
+    gateway = own_gateway("--snapshot-memory", "40MiB")
+    gateway.create("big", {"kind": "bytes", "size": 32 * MIB}, fill=7)
+    gateway.create("small", {"kind": "ndarray", "dtype": "f8", "shape": [10]})
+    path = "/segments/big/data?format=raw"
+    reader = silent_reader(gateway, path)
+    answer = gateway.request("GET", path)
+    assert answer.status == 503, answer
+    assert answer.json()["code"] == "busy"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert gateway.request("GET", "/segments/small/data").status == 200
+    reader.close()
+    # Once the reader is gone its memory is free again: the next one waits for that.
+    for _ in range(30):
+        answer = gateway.request("GET", path)
+        if answer.status == 200:
+            break
+    assert answer.body == b"\7" * (32 * MIB)
+
+
+def test_an_answer_beyond_the_whole_budget_is_given_alone(own_gateway):
+    gateway = own_gateway("--snapshot-memory", "1MiB")
+    gateway.create("big", {"kind": "bytes", "size": 8 * MIB}, fill=7)
+    assert gateway.request("GET", "/segments/big/data?format=raw").body == b"\7" * (8 * MIB)
+
+
+def test_bodies_in_flight_share_their_memory(own_gateway):
+    gateway = own_gateway("--upload-memory", "3MiB")
+    gateway.create("a", {"kind": "bytes", "size": 2 * MIB})
+    head = f"PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as slow:
+        slow.sendall(head.encode())
+        assert slow.recv(100).startswith(b"HTTP/1.1 100")
+        slow.sendall(b"x" * MIB)
+        answer = gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW)
+        assert answer.status == 503, answer
+        assert answer.json()["code"] == "busy" and int(answer.headers["Retry-After"]) >= 1
+        assert gateway.request("PATCH", "/segments/a/data?slice=0:3", b"abc", RAW).status == 204
+        slow.sendall(b"x" * MIB)
+        assert slow.recv(12) == b"HTTP/1.1 204"
+    assert gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW).status == 204
+
+
+def test_chunks_count_as_they_come(own_gateway):
+    gateway = own_gateway("--upload-memory", "1MiB")
+    gateway.create("a", {"kind": "bytes", "size": 4 * MIB})
+    chunks = (b"z" * 65_536 for _ in range(64))
+    connection = gateway.connect()
+    connection.request("PATCH", "/segments/a/data", body=chunks, headers=RAW, encode_chunked=True)
+    answer = connection.getresponse()
+    assert answer.status == 503, answer.read()
+    assert gateway.request("GET", "/segments/a/data?slice=0:3&format=raw").body == bytes(3)
