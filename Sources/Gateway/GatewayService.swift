@@ -58,6 +58,7 @@ package final class GatewayService: Service {
                 throw tooLargeProblem
             }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
+            if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
             guard case .data(let name, _) = pending.route, exchange.method == .patch else {
                 return .collect(limit: configuration.maxBodyBytes)
             }
@@ -123,12 +124,9 @@ package final class GatewayService: Service {
             return Self.status(isReady ? "ok" : "draining", isReady ? 200 : 503)
         case (.description, _): return OpenAPIDocument.response
         case (.segments, .post):
-            return try SegmentCreation(
-                catalog: catalog,
-                registry: layouts.registry,
-                defaultMode: configuration.mode
-            ).create(query, context)
+            return try creation.create(query, context)
         case (.segments, _): return try segments.list(query, context)
+        case (.segment(let name), .put): return try creation.put(name, query, context)
         case (.segment(let name), .delete): return try segments.unlink(name, query, context)
         case (.segment(let name), _): return try segments.describe(name, query, context)
         case (.data(let name, let path), .patch):
@@ -142,6 +140,10 @@ package final class GatewayService: Service {
         case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)
         case (.layout(let kind), _): return try LayoutRoutes(store: layouts).show(kind, query)
         }
+    }
+
+    private var creation: SegmentCreation {
+        SegmentCreation(catalog: catalog, registry: layouts.registry, defaultMode: configuration.mode)
     }
 
     private static func status(_ word: String, _ status: Int) -> Response {

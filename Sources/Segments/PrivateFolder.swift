@@ -58,7 +58,9 @@ package final class PrivateFolder: Sendable {
         let descriptor = FileDescriptor(owning: number)
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { pwrite(number, $0.baseAddress.map { $0 + done }, $0.count - done, done) }
+            let count = bytes.withUnsafeBytes {
+                pwrite(number, $0.baseAddress.map { $0 + done }, $0.count - done, done)
+            }
             if count > 0 {
                 done += count
             } else if errno != EINTR {

@@ -108,24 +108,36 @@ public final class SegmentDraft: Sendable {
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
     /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1. With the name
     /// the draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
+    ///
+    /// With `mustExist` the name has to lead to a segment already; one that is not there is
+    /// ``SegmentError/preconditionFailed(_:)``. Tells whether a segment was replaced.
+    @discardableResult
     public func publish(
         as name: SegmentName,
         replacing: Bool = false,
+        mustExist: Bool = false,
         until deadline: Deadline = .immediate,
         condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
-    ) throws(SegmentError) {
+    ) throws(SegmentError) -> Bool {
         if fchmod(file.number, mode) != 0 { throw .system(SystemError("fchmod")) }
         while true {
             if !replacing { try condition(nil) }
-            let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
-            if code == 0 { return letGo() }
-            guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
+            if !mustExist {
+                let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
+                if code == 0 {
+                    letGo()
+                    return false
+                }
+                guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
+            }
             guard replacing else { throw .alreadyExists(name.description) }
             do throws(SegmentError) {
                 try replace(directory.load(name), until: deadline, condition: condition)
-                return letGo()
+                letGo()
+                return true
             } catch .noSuchSegment {
                 if try directory.status(of: name) != nil { throw .alreadyExists(name.description) }
+                if mustExist { throw .preconditionFailed("expected a segment \(name) to replace, there is none") }
             } catch .replaced {
                 continue
             }

@@ -34,8 +34,10 @@ import Testing
             ("/segments", "segments"), ("/segments/a", "segment a"), ("/segments/a-b_c.d0", "segment a-b_c.d0"),
             ("/segments/%61", "segment a"), ("/segments/%41%2Db", "segment A-b"), ("/segments/a..", "segment a.."),
             ("/segments/a/data", "data a"), ("/segments/a/data/values", "data a values"),
-            ("/segments/a/data/columns/b", "data a columns b"), ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
-            ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"), ("/readyz", "readiness"),
+            ("/segments/a/data/columns/b", "data a columns b"),
+            ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
+            ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
+            ("/readyz", "readiness"),
             ("/openapi.yaml", "description"), ("/segments/data/data", "data data"),
         ]
     )

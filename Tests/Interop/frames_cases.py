@@ -153,7 +153,7 @@ def literal_of_column(random, values, dtype):
     value = values[random.integers(len(values))] if len(values) else random_values(random, dtype, ())[()]
     kind = np.dtype(dtype).kind
     if kind in "iu" and random.random() < 0.2:
-        return f"{int(value)}.5", int(value) + 0.5
+        return repr(int(value) + 0.5), int(value) + 0.5
     if kind == "f" and not np.isfinite(value):
         value = np.dtype(dtype).type(1.5)
     if kind in "mM" and np.isnat(value):

@@ -20,7 +20,10 @@ import Testing
                 + #""buffers":[{"path":"values","dtype":"<f4","shape":[3,5],"strides":[20,4],"offset":8192}],"attrs":{"a": [1]}}"#
         )
         #expect(header.dataBytes == 60)
-        #expect(header.arrays.first { $0.path == "values" }?.byteOffset == 8192 && header.arrays.first { $0.path == "other" } == nil)
+        #expect(
+            header.arrays.first { $0.path == "values" }?.byteOffset == 8192
+                && header.arrays.first { $0.path == "other" } == nil
+        )
         let bytes = try self.header(#"{"kind":"bytes","size":7}"#)
         #expect(
             bytes.json.text

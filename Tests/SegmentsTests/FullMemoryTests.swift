@@ -84,7 +84,7 @@ import Testing
         let directory = try SegmentDirectory(path: memory.path)
         do {
             try Workshop.header.withUnsafeBytes {
-                try SegmentDraft(in: directory, header: $0, dataBytes: 900_000).publish(as: SegmentName("a"))
+                _ = try SegmentDraft(in: directory, header: $0, dataBytes: 900_000).publish(as: SegmentName("a"))
             }
         }
         let segment = try directory.load(SegmentName("a"))

@@ -73,7 +73,7 @@ enum Route {
     var methods: [Method] {
         switch self {
         case .segments: [.get, .head, .post]
-        case .segment: [.get, .head, .delete]
+        case .segment: [.get, .head, .put, .delete]
         case .data: [.get, .head, .patch]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]

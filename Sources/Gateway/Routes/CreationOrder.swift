@@ -4,7 +4,7 @@ internal import Layouts
 internal import Representations
 internal import Segments
 
-/// The body of `POST /segments`, read but not yet carried out.
+/// The body of `POST /segments`, or of a PUT, whose name its path says; read but not yet carried out.
 struct CreationOrder {
     let name: SegmentName
     let layout: LayoutNode
@@ -19,7 +19,7 @@ struct CreationOrder {
     private var data: JSONReader?
 
     /// Reads the members of the object; one that nobody knows is refused.
-    init(reading body: UnsafeRawBufferPointer, _ registry: LayoutRegistry) throws {
+    init(reading body: UnsafeRawBufferPointer, _ registry: LayoutRegistry, name given: SegmentName? = nil) throws {
         var reader = JSONReader(body)
         var nameValue: JSONValue?
         var layoutValue: JSONValue?
@@ -27,7 +27,7 @@ struct CreationOrder {
         try reader.beginObject()
         while let key = try reader.nextKey() {
             switch key {
-            case "name": nameValue = try reader.value()
+            case "name" where given == nil: nameValue = try reader.value()
             case "layout": layoutValue = try Self.plain(reader.value(), "layout")
             case "fill":
                 fill = reader
@@ -48,10 +48,7 @@ struct CreationOrder {
             }
         }
         try reader.finish()
-        guard case .string(let text) = nameValue else {
-            throw Problem(.invalidName, "expected the member \"name\" as a string")
-        }
-        name = try SegmentName(text)
+        name = try given ?? Self.name(nameValue)
         guard let layoutValue else { throw Problem(.invalidLayout, "expected the member \"layout\"") }
         layout = try LayoutNode(layoutValue, .request(registry))
         if fill != nil, data != nil { throw Problem(.invalidLayout, "expected fill or data, got both") }
@@ -62,6 +59,13 @@ struct CreationOrder {
         if var fill { return try Contents(filling: header, from: &fill) }
         if var data { return try Contents(of: header, from: &data) }
         return Contents(of: header)
+    }
+
+    private static func name(_ value: JSONValue?) throws -> SegmentName {
+        guard case .string(let text) = value else {
+            throw Problem(.invalidName, "expected the member \"name\" as a string")
+        }
+        return try SegmentName(text)
     }
 
     /// A value without numbers that nobody can hold.

@@ -28,7 +28,10 @@ final class LayoutStore: Sendable {
                 }
             }
             if left.count == before, let failure {
-                throw Problem(.invalidLayout, "the stored layout \(left[0].name) cannot be read: \(Problem(failure).detail)")
+                throw Problem(
+                    .invalidLayout,
+                    "the stored layout \(left[0].name) cannot be read: \(Problem(failure).detail)"
+                )
             }
         }
     }

@@ -76,15 +76,24 @@ struct PatchList {
         return { $0.subset(rows) }
     }
 
-    /// Whether the body is an object whose only member is `patches`; for JSON layouts that is a value like any other.
+    /// Whether the body is an object with the member `patches`; to JSON layouts that is a value like any other, and a
+    /// frame may have a column of the name, among others.
     private static func isList(_ reader: JSONReader, _ target: DataTarget) throws -> Bool {
         if case .json = target.form { return false }
         var scout = reader
         guard try scout.peek() == .object else { return false }
+        var names: [String] = []
         try scout.beginObject()
-        guard try scout.nextKey() == "patches" else { return false }
-        _ = try scout.skip()
-        return try scout.nextKey() == nil
+        while let key = try scout.nextKey() {
+            names.append(key)
+            _ = try scout.skip()
+        }
+        if names.count > 1, case .dataframe(let layout) = target.form,
+            layout.columns.contains(where: { $0.name == "patches" })
+        {
+            return false
+        }
+        return names.contains("patches")
     }
 
     private static func list(
@@ -98,7 +107,9 @@ struct PatchList {
         var reader = start
         var patches: [Patch] = []
         try reader.beginObject()
-        _ = try reader.nextKey()
+        guard try reader.nextKey() == "patches" else {
+            throw Problem(.invalidJSON, "expected nothing beside patches")
+        }
         guard try reader.peek() == .array else { throw Problem(.invalidJSON, "expected patches as a list") }
         try reader.beginArray()
         while try reader.nextElement() {
@@ -114,7 +125,9 @@ struct PatchList {
                     object.members.append(.init(name: key, value: try reader.value()))
                 }
             }
-            guard let value else { throw Problem(.invalidJSON, "the patch \(patches.count) lacks its member \"value\"") }
+            guard let value else {
+                throw Problem(.invalidJSON, "the patch \(patches.count) lacks its member \"value\"")
+            }
             let path = try Self.path(object.take("member"))
             let request = try SelectionRequest(&object)
             if let unknown = object.members.first {

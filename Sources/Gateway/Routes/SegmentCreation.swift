@@ -4,7 +4,7 @@ internal import MicroHTTP
 internal import Representations
 internal import Segments
 
-/// `POST /segments`.
+/// Creating segments.
 ///
 /// Everything is built under a temporary name and checked; only then does the segment get its own, at once and whole.
 struct SegmentCreation {
@@ -24,36 +24,130 @@ struct SegmentCreation {
         }
     }
 
+    /// `POST /segments`.
     func create(_ query: Query, _ context: RequestContext) throws -> Response {
         try query.finish()
         try context.leaveEventThread(for: context.exchange.body.count)
         let order = try CreationOrder(reading: context.exchange.body, registry)
-        let header = try SegmentHeader(layout: order.layout, attrs: order.attrs)
-        try context.leaveEventThread(for: header.dataBytes)
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
         }
+        let draft = try draft(order, context)
+        try draft.publish(as: order.name, replacing: order.replaces, until: context.deadline)
+        return try answer(order.name, status: 201)
+    }
+
+    /// `PUT /segments/{name}`: from layout JSON, or an array from npy.
+    ///
+    /// `If-None-Match: *` creates only, `If-Match` replaces only, `replace=true` does either.
+    func put(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        var query = query
+        let asksToReplace = try query.take("replace", from: [("false", false), ("true", true)], default: false)
+        try query.finish()
+        let exchange = context.exchange
+        let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
+        let noneMatch = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
+        try context.leaveEventThread(for: exchange.body.count)
+        if match == nil, try catalog.directory.isTaken(name) {
+            if noneMatch != nil {
+                throw SegmentError.preconditionFailed("expected no segment \(name), for If-None-Match asks for that")
+            }
+            if !asksToReplace { throw SegmentError.alreadyExists(name.description) }
+        }
+        let format = try Format.body(exchange.header("Content-Type"))
+        let draft: SegmentDraft
+        switch format {
+        case .json:
+            let order = try CreationOrder(reading: exchange.body, registry, name: name)
+            draft = try self.draft(order, context)
+        case .npy: draft = try npy(exchange, context)
+        case .raw: throw Self.unsupported(exchange)
+        }
+        let isReplaced: Bool
+        do throws(SegmentError) {
+            isReplaced = try draft.publish(
+                as: name,
+                replacing: noneMatch == nil && (match != nil || asksToReplace),
+                mustExist: match != nil,
+                until: context.deadline
+            ) { old throws(SegmentError) in
+                guard let match, let old else { return }
+                try match.check(EntityTag(uuid: old.uuid, sequence: old.sequence()))
+            }
+        } catch {
+            guard noneMatch != nil, case .alreadyExists = error else { throw error }
+            throw SegmentError.preconditionFailed("expected no segment \(name), another creator was faster")
+        }
+        return try answer(name, status: isReplaced ? 200 : 201)
+    }
+
+    /// Refuses a PUT of another type before its body has come.
+    static func checkPut(_ exchange: Exchange) throws {
+        if try Format.body(exchange.header("Content-Type")) == .raw { throw unsupported(exchange) }
+    }
+
+    private static func unsupported(_ exchange: Exchange) -> Problem {
+        Problem(
+            .unsupportedMediaType,
+            "expected application/json or application/x-npy, which says its shape, "
+                + "got \(exchange.header("Content-Type") ?? "none")"
+        )
+    }
+
+    private func draft(_ order: CreationOrder, _ context: RequestContext) throws -> SegmentDraft {
+        let header = try SegmentHeader(layout: order.layout, attrs: order.attrs)
+        try context.leaveEventThread(for: header.dataBytes)
         let contents = try order.contents(of: header)
+        let draft = try draft(
+            header,
+            mode: order.mode ?? defaultMode,
+            isReadOnly: order.isReadOnly,
+            lifetimeSeconds: order.lifetimeSeconds
+        )
+        try contents.write(to: draft)
+        return draft
+    }
+
+    private func npy(_ exchange: Exchange, _ context: RequestContext) throws -> SegmentDraft {
+        let npy = try NpyHeader(reading: exchange.body)
+        let layout = NdarrayLayout(dtype: npy.dtype, shape: npy.shape)
+        let header = try SegmentHeader(layout: LayoutNode(layout), attrs: "{}")
+        let body = RequestBody(place: .memory(exchange), format: .npy)
+        let part = Excerpt.Part(number: 0, type: .init(dtype: npy.dtype), shape: npy.shape)
+        let bytes = try BinaryBody(body).bytes(for: part)
+        let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        let place = Region(byteOffset: header.arrays[0].byteOffset, itemByteCount: bytes.count, axes: [])
+        try draft.fill(place, from: bytes)
+        return draft
+    }
+
+    private func draft(
+        _ header: SegmentHeader,
+        mode: UInt32,
+        isReadOnly: Bool,
+        lifetimeSeconds: Double?
+    ) throws -> SegmentDraft {
         let json = header.json
-        let draft = try json.withUnsafeBytes { bytes throws(SegmentError) in
+        return try json.withUnsafeBytes { bytes throws(SegmentError) in
             try SegmentDraft(
                 in: catalog.directory,
                 header: bytes,
                 dataBytes: header.dataBytes,
-                mode: order.mode ?? defaultMode,
-                isReadOnly: order.isReadOnly,
-                lifetimeSeconds: order.lifetimeSeconds
+                mode: mode,
+                isReadOnly: isReadOnly,
+                lifetimeSeconds: lifetimeSeconds
             )
         }
-        try contents.write(to: draft)
-        try draft.publish(as: order.name, replacing: order.replaces, until: context.deadline)
-        catalog.forget(order.name)
-        let description = try Description(catalog.segment(order.name))
+    }
+
+    private func answer(_ name: SegmentName, status: Int) throws -> Response {
+        catalog.forget(name)
+        let description = try Description(catalog.segment(name))
         var answer = JSONWriter(capacity: 1_024)
         description.write(to: &answer)
         let fields: [(StaticString, String)] = [
-            ("Location", "/segments/\(order.name)"), ("ETag", description.tag.text()),
+            ("Location", "/segments/\(name)"), ("ETag", description.tag.text()),
         ]
-        return .json(answer.finish(), status: 201, headers: fields)
+        return .json(answer.finish(), status: status, headers: fields)
     }
 }

@@ -29,6 +29,12 @@ extension Duration {
 
     /// Reads a step as pandas writes it: a number, 1 if it is left out, and one of D, h, min, s, ms, us and ns.
     package static func readStep(_ text: String, unit: TimeUnit) -> Int64? {
+        if text.first == "-" {
+            guard text.dropFirst().first != "-", let step = readStep(String(text.dropFirst()), unit: unit) else {
+                return nil
+            }
+            return -step
+        }
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let bases: [String: TimeUnit.Base] = [
             "D": .day, "h": .hour, "min": .minute, "s": .second, "ms": .millisecond, "us": .microsecond,

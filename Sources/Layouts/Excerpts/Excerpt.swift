@@ -3,7 +3,7 @@ internal import Segments
 /// What a selection of a layout looks like: the same form that a representation writes and a body is read into.
 ///
 /// The bytes stand elsewhere, in ``Part``s that the excerpt numbers.
-package indirect enum Excerpt {
+package indirect enum Excerpt: Sendable {
     /// An array, or one element of it.
     case array(Part)
     /// Bytes without a meaning.
@@ -14,12 +14,14 @@ package indirect enum Excerpt {
     case frame(Frame)
     /// One row of a frame.
     case row(Frame)
-    case dataArray(Array)
+    case dataArray(LabelledArray)
     /// Labels, which can only be read.
     case labels(PickedLabels)
     case structure([(name: String, excerpt: Excerpt)])
     case list([Excerpt])
+}
 
+extension Excerpt {
     /// One array of the segment, and what is picked of it.
     package struct Part: Sendable {
         /// Its place in ``ExcerptParts``.
@@ -28,6 +30,13 @@ package indirect enum Excerpt {
         package var type: PartType
         /// The extents of what is picked.
         package var shape: [Int]
+
+        /// A part by its number.
+        package init(number: Int, type: PartType, shape: [Int]) {
+            self.number = number
+            self.type = type
+            self.shape = shape
+        }
     }
 
     /// A dtype with a zone; unlike ``ValueType`` any dtype.
@@ -46,26 +55,28 @@ package indirect enum Excerpt {
     }
 
     /// A series: values with their labels.
-    package struct Series {
+    package struct Series: Sendable {
         package var name: String?
         package var values: Part
         package var index: PickedLabels
     }
 
     /// Columns with common labels; for a row the labels are the one of the row.
-    package struct Frame {
+    package struct Frame: Sendable {
         package var columns: [(name: String, values: Part)]
         package var index: PickedLabels
     }
 
     /// An array with named dimensions and coordinates.
-    package struct Array {
+    package struct LabelledArray: Sendable {
         package var name: String?
         package var dims: [String]
         package var values: Part
         package var coords: [(name: String, dims: [String], labels: PickedLabels, attrs: String?)]
     }
+}
 
+extension Excerpt {
     /// Every array in it whose elements are values of a dtype.
     package var values: [Part] {
         switch self {
@@ -101,7 +112,12 @@ package struct ExcerptParts {
     /// None.
     package init() {}
 
-    mutating func add(_ array: Int, _ picks: [AxisPick], _ type: Excerpt.PartType, _ arrays: [ArrayBuffer])
+    mutating func add(
+        _ array: Int,
+        _ picks: [AxisPick],
+        _ type: Excerpt.PartType,
+        _ arrays: [ArrayBuffer]
+    )
         -> Excerpt.Part
     {
         let selection = Selection(picks, of: arrays[array])

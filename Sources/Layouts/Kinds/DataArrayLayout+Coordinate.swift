@@ -2,7 +2,15 @@ internal import Documents
 
 extension DataArrayLayout.Coordinate {
     /// Reads a coordinate: labels, or `{"dims": […], "data": …}` for one that is not a dimension.
-    init(_ name: String, _ json: JSONValue, dims: [String], _ context: LayoutContext) throws(LayoutError) {
+    ///
+    /// In a header the extents are those of the array, `arrayShape`.
+    init(
+        _ name: String,
+        _ json: JSONValue,
+        dims: [String],
+        arrayShape: [Int]?,
+        _ context: LayoutContext
+    ) throws(LayoutError) {
         var json = json
         var attrs: String?
         var ownDims = dims.contains(name) ? [name] : nil
@@ -27,14 +35,14 @@ extension DataArrayLayout.Coordinate {
         self.name = name
         self.dims = ownDims
         self.attrs = attrs
-        if context.isHeader {
-            guard case .object(var object) = json else { throw .invalidLayout("expected a coordinate as an object") }
-            if let value = Self.take("shape", from: &object) { shape = try extents(value) }
-            json = .object(object)
+        if context.isHeader, let arrayShape, arrayShape.count == dims.count {
+            shape = ownDims.compactMap { dim in dims.firstIndex(of: dim).map { arrayShape[$0] } }
         }
         contents = try LabelContents(json, path: "coords/\(pathComponent(name))", context)
         let extents = shape ?? [contents.labels.count]
-        guard extents.count == ownDims.count, product(extents, times: 1) == contents.labels.count else {
+        guard extents.count == ownDims.count,
+            extents.contains(Self.unknown) || product(extents, times: 1) == contents.labels.count
+        else {
             throw .invalidLayout(
                 "expected the data of the coordinate \(quoted(name)) over \(ownDims.count) dimensions"
             )
@@ -42,7 +50,7 @@ extension DataArrayLayout.Coordinate {
         self.shape = extents
     }
 
-    /// Writes labels, with dims and shape before them where it is no dimension.
+    /// Writes labels, with dims before them where it is no dimension.
     func write(to json: inout JSONWriter) {
         json.beginObject()
         if !isIndex {
@@ -50,8 +58,6 @@ extension DataArrayLayout.Coordinate {
             json.beginArray()
             for dim in dims { json.string(dim) }
             json.endArray()
-            json.key("shape")
-            json.shape(shape)
         }
         contents.writeFields(to: &json, at: path)
         if let attrs {
@@ -79,11 +85,14 @@ extension DataArrayLayout.Coordinate {
         }
     }
 
+    /// The extent behind one of 0, of which lists tell nothing.
+    static let unknown = -1
+
     /// The items of nested lists in C order, and the lengths along the first of them.
     private static func flattened(_ json: JSONValue, depth: Int) -> (items: [JSONValue], shape: [Int]) {
         guard depth > 0, case .array(let items) = json else { return ([json], []) }
         let parts = items.map { flattened($0, depth: depth - 1) }
-        let inner = parts.first?.shape ?? [Int](repeating: 0, count: depth - 1)
+        let inner = parts.first?.shape ?? [Int](repeating: Self.unknown, count: depth - 1)
         return (parts.flatMap(\.items), [items.count] + inner)
     }
 }

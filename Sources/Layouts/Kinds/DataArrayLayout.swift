@@ -12,7 +12,7 @@ public struct DataArrayLayout: BuiltInLayout {
         /// The dimensions that it stands over.
         public let dims: [String]
         /// Its extents.
-        public let shape: [Int]
+        public internal(set) var shape: [Int]
         /// Its values in C order.
         public let contents: LabelContents
         /// Its attributes as JSON text; nil without any.
@@ -62,8 +62,13 @@ public struct DataArrayLayout: BuiltInLayout {
         self.name = name
         self.type = type
         self.dims = dims
-        self.coords = coords
-        self.shape = try Self.shape(dims, given: shape, coords)
+        let extents = try Self.shape(dims, given: shape, coords)
+        self.shape = extents
+        self.coords = coords.map { coordinate in
+            var coordinate = coordinate
+            coordinate.shape = coordinate.dims.map { dim in dims.firstIndex(of: dim).map { extents[$0] } ?? 0 }
+            return coordinate
+        }
     }
 
     public init(fields: inout LayoutFields) throws(LayoutError) {
@@ -80,7 +85,9 @@ public struct DataArrayLayout: BuiltInLayout {
         case nil: break
         case .object(let object):
             for member in object.members {
-                coords.append(try Coordinate(member.name, member.value, dims: dims, fields.context))
+                coords.append(
+                    try Coordinate(member.name, member.value, dims: dims, arrayShape: shape, fields.context)
+                )
             }
         default: throw .invalidLayout("expected coords as an object")
         }
@@ -123,6 +130,7 @@ public struct DataArrayLayout: BuiltInLayout {
                 guard let axis = dims.firstIndex(of: dim) else {
                     throw .invalidLayout("the coordinate \(quoted(coordinate.name)) names no dimension: \(quoted(dim))")
                 }
+                if extent == Coordinate.unknown { continue }
                 guard extents[axis] ?? extent == extent else {
                     throw .invalidLayout(
                         "expected \(extents[axis] ?? 0) values along \(quoted(dim)), "

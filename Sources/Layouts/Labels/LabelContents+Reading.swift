@@ -199,7 +199,9 @@ extension LabelContents {
         guard case .count(let start) = DateTime.read(startText, unit: unit, zone: isLocal ? nil : zone),
             start != DateTime.nat
         else { throw .invalidLayout("expected a start that \(dtype) can hold, got \(quoted(startText))") }
-        guard let step = Duration.readStep(freq, unit: unit), step > 0 else { throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))") }
+        guard let step = Duration.readStep(freq, unit: unit), step > 0 else {
+            throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))")
+        }
         let (reach, overflow) = step.multipliedReportingOverflow(by: Int64(max(periods - 1, 0)))
         guard !overflow, !start.addingReportingOverflow(reach).overflow, periods <= Int.max / 8 else {
             throw .invalidLayout("the date range goes beyond what \(dtype) can hold")

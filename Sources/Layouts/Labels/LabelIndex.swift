@@ -90,9 +90,13 @@ extension LabelIndex {
     func load(_ buffer: Int, _ offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(SegmentError) {
         switch source {
         case .memory(let buffers):
-            buffers[buffer].withUnsafeBytes { bytes.copyMemory(from: .init(rebasing: $0[offset..<offset + bytes.count])) }
+            buffers[buffer].withUnsafeBytes {
+                bytes.copyMemory(from: .init(rebasing: $0[offset..<offset + bytes.count]))
+            }
         case .segment(let segment, let buffers):
-            guard segment.loadBytes(buffers[buffer].byteOffset + offset, into: bytes) else { throw segment.wasTruncated }
+            guard segment.loadBytes(buffers[buffer].byteOffset + offset, into: bytes) else {
+                throw segment.wasTruncated
+            }
         }
     }
 

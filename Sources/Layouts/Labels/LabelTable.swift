@@ -46,7 +46,9 @@ struct LabelTable: Sendable {
             let first = Int(slots[slot]) - 1
             if try index.key(at: first) == key {
                 var positions = [first]
-                while !next.isEmpty, let last = positions.last, next[last] != 0 { positions.append(Int(next[last]) - 1) }
+                while !next.isEmpty, let last = positions.last, next[last] != 0 {
+                    positions.append(Int(next[last]) - 1)
+                }
                 return positions
             }
             slot = (slot + 1) & (slots.count - 1)

@@ -120,7 +120,9 @@ struct LabelQuery {
             throw Self.mismatch(word, DType(.datetime(unit)))
         }
         if span.hasOffset, zoneName == nil {
-            throw LayoutError.invalidQuery("expected a time without an offset, for the labels have no zone, got \(word)")
+            throw LayoutError.invalidQuery(
+                "expected a time without an offset, for the labels have no zone, got \(word)"
+            )
         }
         self.init(.number(Int128(span.counts.first)))
         last = .number(Int128(span.counts.last))

@@ -36,6 +36,7 @@ package enum LabelSelection: Sendable {
             return
         }
         guard let dots = Self.dots(in: text) else {
+            if text.first == "\"" { throw .invalidQuery("expected a JSON string, got \(quoted(text))") }
             self = .value(.word(text))
             return
         }
@@ -111,6 +112,7 @@ extension LabelIndex {
             guard let key = query.exact, let pick = try pick(of: key) else { throw missing(term) }
             return pick
         case .list(let items):
+            if let method { try requireUnique(for: method) }
             var positions: [Int] = []
             for item in items {
                 let query = try LabelQuery(.json(item), for: self)
@@ -124,7 +126,7 @@ extension LabelIndex {
             }
             return .list(positions)
         case .range(let first, let last):
-            if case .elements(let dtype, _, _) = contents.labels, dtype.element == .bool {
+            if first != nil || last != nil, case .elements(let dtype, _, _) = contents.labels, dtype.element == .bool {
                 throw LayoutError.invalidQuery("expected a label or a list of them, for bools have no ranges")
             }
             if method != nil { throw LayoutError.invalidQuery("expected no method beside a range of labels") }
@@ -151,15 +153,14 @@ extension LabelIndex {
 
     /// An end of a range; among instants it has to be one.
     private func end(_ term: LabelSelection.Term) throws -> LabelQuery {
-        guard case .elements(let dtype, _, _) = contents.labels, case .datetime = dtype.element else {
-            return try query(term)
-        }
+        guard hasInstants else { return try query(term) }
         do { return try query(term) } catch LayoutError.noSuchLabel(let text) { throw LayoutError.invalidQuery(text) }
     }
 
     private func range(_ first: LabelSelection.Term?, _ last: LabelSelection.Term?) throws -> AxisPick {
         let start = try first.map(end)
         let end = try last.map(end)
+        if hasInstants, try facts().order != .ascending { return try instants(start, end, first ?? last) }
         switch try facts().order {
         case .ascending:
             let low = try start.map { try insertion(of: $0.first) } ?? 0
@@ -176,14 +177,55 @@ extension LabelIndex {
         }
     }
 
+    /// Whether labels are instants.
+    private var hasInstants: Bool {
+        if case .elements(let dtype, _, _) = contents.labels, case .datetime = dtype.element { return true }
+        return false
+    }
+
+    /// All instants between two that do not stand in ascending order; as in pandas the ends have to be among them.
+    private func instants(_ start: LabelQuery?, _ end: LabelQuery?, _ term: LabelSelection.Term?) throws -> AxisPick {
+        guard let term else { return Self.pick(0..<count) }
+        for bound in [start?.first, end?.last] {
+            if let bound, try pick(of: bound) == nil { throw missing(term) }
+        }
+        var positions: [Int] = []
+        try forEachKey { position, key in
+            if start.map({ $0.first <= key }) ?? true, end.map({ key <= $0.last }) ?? true {
+                positions.append(position)
+            }
+        }
+        return positions.count == count ? Self.pick(0..<count) : .list(positions)
+    }
+
     /// Where a label of a range lies among labels without an order: it has to be there, and its equals side by side.
     private func place(of query: LabelQuery, _ term: LabelSelection.Term) throws -> Range<Int> {
         guard let key = query.exact, let pick = try pick(of: key) else { throw missing(term) }
         let positions = pick.positions
         guard let first = positions.first, let last = positions.last, last - first + 1 == positions.count else {
-            throw LayoutError.noSuchLabel("expected a range of labels that end in unique ones, \(name(term)) occurs twice")
+            throw LayoutError.noSuchLabel(
+                "expected a range of labels that end in unique ones, \(name(term)) occurs twice"
+            )
         }
         return first..<(last + 1)
+    }
+
+    private func requireUnique(for method: LabelMethod) throws {
+        guard try isUnique() else {
+            throw LayoutError.invalidQuery("expected unique labels for method=\(method.rawValue)")
+        }
+        if method == .nearest, !hasDistance {
+            throw LayoutError.invalidQuery("expected labels with a distance for method=nearest, got strings or bools")
+        }
+    }
+
+    /// Whether labels are numbers or times.
+    private var hasDistance: Bool {
+        switch contents.labels {
+        case .range: true
+        case .elements(let dtype, _, _): dtype.element != .bool
+        case .texts: false
+        }
     }
 
     /// The position that a method gives to a label that need not be there.
@@ -193,13 +235,13 @@ extension LabelIndex {
         _ tolerance: String?,
         _ term: LabelSelection.Term
     ) throws -> Int {
+        try requireUnique(for: method)
         let facts = try facts()
-        guard facts.order != .none, try isUnique() else {
-            throw LayoutError.invalidQuery("expected unique labels in order for method=\(method.rawValue)")
+        if facts.order == .none {
+            throw LayoutError.invalidQuery("expected labels in order for method=\(method.rawValue)")
         }
-        if method == .nearest, case .texts = contents.labels {
-            throw LayoutError.invalidQuery("expected labels with a distance for method=nearest, got strings")
-        }
+        // A date is its first instant here, not a span.
+        let query = query.exact.map { LabelQuery($0) } ?? query
         let place = try insertion(of: facts.order == .descending ? query.last : query.first)
         let before = place > 0 ? place - 1 : nil
         let after = place < count ? place : nil
@@ -228,8 +270,8 @@ extension LabelIndex {
             throw LayoutError.invalidQuery("expected labels with a distance, got strings")
         }
         let coding = coding ?? KeyCoding(DType(.int64))
-        if let number = query.number { return (coding.value(label) - number).magnitude }
         if coding.isFloat { return (coding.value(label) - coding.value(wanted)).magnitude }
+        if let number = query.number { return (coding.value(label) - number).magnitude }
         return Double((label - wanted).magnitude)
     }
 

@@ -59,7 +59,8 @@ package struct RowCondition: Sendable {
         let dtype = type.dtype
         switch dtype.element {
         case .bytes(let size):
-            try narrow(&mask) { row in .text(Self.padded(UnsafeRawBufferPointer(start: base + row * size, count: size))) }
+            try narrow(&mask) { row in .text(Self.padded(UnsafeRawBufferPointer(start: base + row * size, count: size)))
+            }
         case .text(let length):
             try narrow(&mask) { row in
                 var scalars = String.UnicodeScalarView()
@@ -76,6 +77,13 @@ package struct RowCondition: Sendable {
             let coding = KeyCoding(dtype)
             let query = try LabelQuery(term, among: .elements(dtype, count: 0, zone: type.zone))
             let isFloat = coding.isFloat
+            if !isFloat, let number = query.number {
+                // As NumPy does: beside a float, integers are floats.
+                for row in mask.indices where mask[row] {
+                    mask[row] = holds(Double(coding.key(base + row * dtype.byteCount)), number)
+                }
+                return
+            }
             for row in mask.indices where mask[row] {
                 let key = coding.key(base + row * dtype.byteCount)
                 mask[row] = holds(.number(key), query, isNothing: Self.isNothing(key, isFloat, dtype))
@@ -109,6 +117,17 @@ package struct RowCondition: Sendable {
         switch dtype.element {
         case .datetime, .timedelta: return key == Int128(DateTime.nat)
         default: return false
+        }
+    }
+
+    private func holds(_ value: Double, _ number: Double) -> Bool {
+        switch comparison {
+        case .equal: value == number
+        case .notEqual: value != number
+        case .less: value < number
+        case .lessOrEqual: value <= number
+        case .greater: value > number
+        case .greaterOrEqual: value >= number
         }
     }
 

@@ -28,14 +28,7 @@ struct ArrayEnvelope {
             }
         }
         guard var data else { throw RepresentationError.invalidJSON("the envelope lacks its member \"data\"") }
-        let array = try bare(&data)
-        guard let shape, shape != array.shape else { return array }
-        guard array.count == 0, product(shape, times: 1) == 0 else {
-            throw RepresentationError.shapeMismatch(
-                "the envelope says the shape \(tuple(shape)), its data have \(tuple(array.shape))"
-            )
-        }
-        return try PackedArray(dtype: dtype, shape: shape)
+        return try bare(&data).restoring(shape)
     }
 
     /// The dtype of an envelope only has to be one.
@@ -66,7 +59,7 @@ struct ArrayEnvelope {
         return array
     }
 
-    private static func shape(_ json: JSONValue) throws -> [Int] {
+    static func shape(_ json: JSONValue) throws -> [Int] {
         guard case .array(let items) = json else { throw RepresentationError.invalidJSON("expected a shape as a list") }
         return try items.map { item in
             guard let extent = item.integer, extent >= 0 else {
@@ -74,5 +67,16 @@ struct ArrayEnvelope {
             }
             return extent
         }
+    }
+}
+
+extension PackedArray {
+    /// The array with the shape that its envelope says: lists lose the axes behind an empty one.
+    consuming func restoring(_ given: [Int]?) throws(RepresentationError) -> PackedArray {
+        guard let given, given != shape else { return self }
+        guard count == 0, product(given, times: 1) == 0 else {
+            throw .shapeMismatch("the envelope says the shape \(tuple(given)), its data have \(tuple(shape))")
+        }
+        return try PackedArray(dtype: dtype, shape: given)
     }
 }

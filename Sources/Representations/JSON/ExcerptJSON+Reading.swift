@@ -104,8 +104,8 @@ package struct ExcerptReader {
         }
     }
 
-    private func read(_ reader: inout JSONReader, _ array: Excerpt.Array) throws {
-        try readEnvelope(&reader, ["name", "dtype", "shape", "attrs"], array.values) { key, value throws in
+    private func read(_ reader: inout JSONReader, _ array: Excerpt.LabelledArray) throws {
+        try readEnvelope(&reader, ["name", "dtype", "attrs"], array.values) { key, value throws in
             switch key {
             case "dims":
                 guard value == .array(array.dims.map(JSONValue.string)) else {
@@ -126,6 +126,7 @@ package struct ExcerptReader {
         check: (String, JSONValue) throws -> Bool
     ) throws {
         var data: JSONReader?
+        var shape: [Int]?
         if try reader.peek() == .object {
             let start = reader
             try reader.beginObject()
@@ -135,6 +136,7 @@ package struct ExcerptReader {
                 case "data":
                     data = reader
                     _ = try reader.skip()
+                case "shape": shape = try ArrayEnvelope.shape(reader.value())
                 case "base64":
                     isElement = true
                     _ = try reader.skip()
@@ -152,7 +154,8 @@ package struct ExcerptReader {
         }
         let zone = part.type.zone.flatMap(TimeZone.named)
         if var data {
-            try store(try ArrayJSON.read(&data, dtype: part.type.dtype, zone: zone), part)
+            let array = try ArrayJSON.read(&data, dtype: part.type.dtype, zone: zone)
+            try store(try array.restoring(shape), part)
         } else {
             try store(try ArrayJSON.read(&reader, dtype: part.type.dtype, zone: zone), part)
         }
@@ -164,7 +167,7 @@ package struct ExcerptReader {
         }
     }
 
-    private static func checkCoords(_ json: JSONValue, _ array: Excerpt.Array) throws {
+    private static func checkCoords(_ json: JSONValue, _ array: Excerpt.LabelledArray) throws {
         guard case .object(let object) = json else {
             throw RepresentationError.invalidJSON("expected coords as an object")
         }
@@ -244,13 +247,18 @@ extension ExcerptReader {
         try scout.beginArray()
         let isEmpty = try !scout.nextElement()
         if !isEmpty, !isExact, try scout.peek() != .array {
-            try elements.readRow(&reader, row: 0, isStored: rowCount > 0)
+            try elements.readRow(&reader, row: 0, isStored: rowCount > 0, isExact: isExact)
             return elements.repeatRow(over: rowCount)
         }
         var count = 0
         try reader.beginArray()
         while try reader.nextElement() {
-            try elements.readRow(&reader, row: min(count, max(rowCount - 1, 0)), isStored: rowCount > 0)
+            try elements.readRow(
+                &reader,
+                row: min(count, max(rowCount - 1, 0)),
+                isStored: rowCount > 0,
+                isExact: isExact
+            )
             count += 1
         }
         if count == 1, rowCount != 1, !isExact { return elements.repeatRow(over: rowCount) }
@@ -263,7 +271,19 @@ extension ExcerptReader {
     private func readRow(_ reader: inout JSONReader, _ frame: Excerpt.Frame) throws {
         let elements = ElementReaders(frame, place)
         switch try reader.peek() {
-        case .array: try elements.readRow(&reader, row: 0, isStored: true)
+        case .array:
+            // A list in a list is a table of one row.
+            var scout = reader
+            try scout.beginArray()
+            if try scout.nextElement(), try scout.peek() == .array {
+                try elements.readRow(&scout, row: 0, isStored: true, isExact: isExact)
+                guard try !scout.nextElement() else {
+                    throw RepresentationError.shapeMismatch("expected one row, got more")
+                }
+                reader = scout
+            } else {
+                try elements.readRow(&reader, row: 0, isStored: true, isExact: isExact)
+            }
         case .object:
             var data: JSONReader?
             try reader.beginObject()
@@ -278,7 +298,7 @@ extension ExcerptReader {
                 }
             }
             guard var data else { throw RepresentationError.invalidJSON("the envelope lacks its member \"data\"") }
-            try elements.readRow(&data, row: 0, isStored: true)
+            try elements.readRow(&data, row: 0, isStored: true, isExact: isExact)
         default:
             let start = reader
             try elements.readValue(&reader, from: start, row: 0)
@@ -299,20 +319,45 @@ private struct ElementReaders {
         }
     }
 
-    /// Reads a list of one value for each column; a row that is not stored is only checked.
-    func readRow(_ reader: inout JSONReader, row: Int, isStored: Bool) throws(RepresentationError) {
+    /// Reads a list of one value for each column, or of one value for all; a row that is not stored is only checked.
+    func readRow(_ reader: inout JSONReader, row: Int, isStored: Bool, isExact: Bool) throws {
+        guard isStored else { return try checkRow(&reader) }
+        if !isExact, columns.count != 1, try Self.hasOneElement(reader) {
+            try reader.beginArray()
+            _ = try reader.nextElement()
+            let start = reader
+            try readValue(&reader, from: start, row: row)
+            _ = try reader.nextElement()
+            return
+        }
         var next = 0
         try ArrayJSON.list(&reader, [columns.count]) { reader throws(RepresentationError) in
             let column = columns[next]
             next += 1
-            if isStored {
-                try column.element.read(&reader, into: column.base + row * column.step)
-            } else {
-                let scratch = UnsafeMutableRawPointer.allocate(byteCount: column.step, alignment: 16)
-                defer { scratch.deallocate() }
-                try column.element.read(&reader, into: scratch)
-            }
+            try column.element.read(&reader, into: column.base + row * column.step)
         }
+    }
+
+    /// Reads a row that has no place to go.
+    private func checkRow(_ reader: inout JSONReader) throws {
+        let size = columns.map(\.step).max() ?? 0
+        let scratch = UnsafeMutableRawPointer.allocate(byteCount: max(size, 1), alignment: 16)
+        defer { scratch.deallocate() }
+        var next = 0
+        try ArrayJSON.list(&reader, [columns.count]) { reader throws(RepresentationError) in
+            let column = columns[next]
+            next += 1
+            try column.element.read(&reader, into: scratch)
+        }
+    }
+
+    private static func hasOneElement(_ reader: JSONReader) throws -> Bool {
+        var scout = reader
+        guard try scout.peek() == .array else { return false }
+        try scout.beginArray()
+        guard try scout.nextElement() else { return false }
+        _ = try scout.skip()
+        return try !scout.nextElement()
     }
 
     /// Reads one value for every column.

@@ -117,7 +117,7 @@ package struct ExcerptJSON {
         json.endObject()
     }
 
-    private func write(_ array: Excerpt.Array, to json: inout JSONWriter) throws(SegmentError) {
+    private func write(_ array: Excerpt.LabelledArray, to json: inout JSONWriter) throws(SegmentError) {
         json.beginObject()
         json.key("name")
         if let name = array.name { json.string(name) } else { json.null() }

@@ -69,5 +69,7 @@ enum LabelsJSON {
 
 extension UnsafeMutableRawPointer {
     /// An address for zero bytes.
-    fileprivate static var nothing: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped }
+    fileprivate static var nothing: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
+    }
 }
