@@ -5,8 +5,12 @@ extension Segment {
     /// ``SegmentError/noSuchSegment(_:)``; a writer who keeps the lock until the deadline is
     /// ``SegmentError/busy(_:)``. Not to be called with the write lock held.
     public func unlink(until deadline: Deadline = .never) throws(SegmentError) {
-        try directory.unlink(name, until: deadline) { other throws(SegmentError) in
-            guard other?.uuid == uuid else { throw .replaced(name.description) }
+        do throws(SegmentError) {
+            try directory.unlink(name, until: deadline) { other throws(SegmentError) in
+                guard other?.uuid == uuid else { throw .preconditionFailed("the name leads to another segment") }
+            }
+        } catch .preconditionFailed {
+            throw .replaced(name.description)
         }
     }
 }

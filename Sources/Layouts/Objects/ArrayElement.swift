@@ -7,7 +7,7 @@
 /// struct Trade: ArrayElement {
 ///     var price: Double
 ///     var size: Int64
-///     static let dtype = DType("f8,i8")
+///     static let dtype = DType(fields: ["price": Double.dtype, "size": Int64.dtype])
 /// }
 /// ```
 public protocol ArrayElement: BitwiseCopyable, Sendable {
@@ -63,6 +63,17 @@ extension UInt16: ArrayElement {
 }
 
 extension DType {
+    /// A structured type: one field behind the other, without padding.
+    ///
+    /// The names are not empty and differ, and there is at least one.
+    public init(fields: KeyValuePairs<String, DType>) {
+        do throws(LayoutError) {
+            self = try .structured(fields.map { ($0.key, $0.value, []) })
+        } catch {
+            preconditionFailure("a structured type that cannot be: \(error)")
+        }
+    }
+
     /// Whether an element is a little-endian int64, be it a number or a count of time.
     fileprivate var hasInt64Counts: Bool {
         if isBigEndian { return false }
