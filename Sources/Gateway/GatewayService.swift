@@ -105,18 +105,27 @@ package final class GatewayService: Service {
 
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
+        guard let response = response(to: exchange, context) else { return .later }
+        // Whoever has the answer may send the next body: the room of this one is free by then.
+        exchange.mayTake = nil
+        (exchange.state as? PendingRequest)?.upload = nil
+        return .now(response)
+    }
+
+    /// The answer; nil if it needs a worker.
+    private func response(to exchange: Exchange, _ context: RequestContext) -> Response? {
         var attemptsLeft = 8
         while true {
             do {
-                return .now(try respond(to: exchange, context))
+                return try respond(to: exchange, context)
             } catch is Deferral {
-                return .later
-            } catch SegmentError.busy where !mayBlock {
-                return .later
+                return nil
+            } catch SegmentError.busy where !context.mayBlock {
+                return nil
             } catch SegmentError.replaced where attemptsLeft > 0 {
                 attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
             } catch {
-                return .now(Problem(error).response)
+                return Problem(error).response
             }
         }
     }
