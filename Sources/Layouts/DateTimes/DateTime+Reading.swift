@@ -54,7 +54,8 @@ struct Instant {
         let (scaled, overflow) = whole.multipliedReportingOverflow(by: Int128(powerOfTen(digits)))
         let step = perSecond / Int128(powerOfTen(digits))
         guard !overflow, attoseconds % step == 0 else { return nil }
-        return exact(scaled + attoseconds / step, by: Int128(unit.multiple))
+        let (total, beyond) = scaled.addingReportingOverflow(attoseconds / step)
+        return beyond ? nil : exact(total, by: Int128(unit.multiple))
     }
 
     private func exact(_ value: Int128, by step: Int128) -> Int64? {

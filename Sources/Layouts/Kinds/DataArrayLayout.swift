@@ -64,9 +64,14 @@ public struct DataArrayLayout: BuiltInLayout {
         self.dims = dims
         let extents = try Self.shape(dims, given: shape, coords)
         self.shape = extents
-        self.coords = coords.map { coordinate in
+        self.coords = try coords.map { coordinate throws(LayoutError) in
             var coordinate = coordinate
             coordinate.shape = coordinate.dims.map { dim in dims.firstIndex(of: dim).map { extents[$0] } ?? 0 }
+            guard product(coordinate.shape, times: 1) == coordinate.contents.labels.count else {
+                throw .invalidLayout(
+                    "expected data of the shape \(tuple(coordinate.shape)) for the coordinate \(quoted(coordinate.name))"
+                )
+            }
             return coordinate
         }
     }

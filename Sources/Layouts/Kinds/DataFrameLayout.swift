@@ -33,6 +33,8 @@ public struct DataFrameLayout: BuiltInLayout {
     public let index: LabelContents
     /// For each column the place of its array among those of the layout.
     package let arrayOfColumn: [Int]
+    /// The number of each column by the bytes of its name.
+    private let columnByName: [[UInt8]: Int]
 
     /// Columns over the same rows.
     public init(columns: [Column], index: LabelContents) throws(LayoutError) {
@@ -47,6 +49,7 @@ public struct DataFrameLayout: BuiltInLayout {
         var places = [Int](repeating: 0, count: columns.count)
         for (place, column) in order.enumerated() { places[column] = place }
         arrayOfColumn = places
+        columnByName = Dictionary(uniqueKeysWithValues: columns.enumerated().map { (Array($1.name.utf8), $0) })
     }
 
     public init(fields: inout LayoutFields) throws(LayoutError) {
@@ -67,6 +70,14 @@ public struct DataFrameLayout: BuiltInLayout {
     }
 
     public var form: LayoutForm { .dataframe(self) }
+
+    /// The number of a column; ``LayoutError/noSuchMember(_:)`` if there is none of the name.
+    package func column(_ name: String) throws(LayoutError) -> Int {
+        guard let column = columnByName[Array(name.utf8)] else {
+            throw .noSuchMember("the dataframe has no column \(quoted(name))")
+        }
+        return column
+    }
 
     var arrays: [ArraySpecification] {
         var arrays = [ArraySpecification?](repeating: nil, count: columns.count)

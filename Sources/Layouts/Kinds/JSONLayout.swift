@@ -27,15 +27,8 @@ public struct JSONLayout: BuiltInLayout {
     public var form: LayoutForm { .json(self) }
 
     var arrays: [ArraySpecification] {
-        let padding = [UInt8](repeating: 0, count: text.isEmpty ? 0 : capacity - text.count)
-        return [
-            ArraySpecification(
-                path: "values",
-                dtype: DType(.uint8),
-                shape: [capacity],
-                contents: text.isEmpty ? nil : text + padding
-            )
-        ]
+        let contents = text.isEmpty ? nil : text
+        return [ArraySpecification(path: "values", dtype: DType(.uint8), shape: [capacity], contents: contents)]
     }
 
     func writeFields(to json: inout JSONWriter) {
