@@ -51,6 +51,12 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "OrderBookExample",
+            dependencies: ["Layouts", "Segments"],
+            path: "Examples/Swift/OrderBook",
+            swiftSettings: strict
+        ),
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -60,7 +66,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LayoutsTests",
-            dependencies: ["Documents", "Layouts", "Segments", "TestSupport"],
+            dependencies: ["Documents", "Layouts", "OrderBookExample", "Segments", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

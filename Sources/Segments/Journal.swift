@@ -98,7 +98,7 @@ struct Journal: Sendable {
     }
 
     /// Says in the page that there is no journal.
-    private static func forget(in segment: Segment) throws(SegmentError) {
+    static func forget(in segment: Segment) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try [UInt8](repeating: 0, count: 4).withUnsafeBytesTyped { bytes throws(MappingFault) in
                 try mapping.copy(bytes, to: offset)

@@ -126,7 +126,7 @@ public final class Segment: Sendable {
 
     /// Whether the name still leads to this file, and the file is still what was opened: same owner and mode, not
     /// shorter, the fixed words of its page and its header untouched.
-    package func isCurrent() throws(SegmentError) -> Bool {
+    public func isCurrent() throws(SegmentError) -> Bool {
         guard let now = try currentStatus(), now.size >= totalBytes, now.mode == status.mode, now.uid == status.uid,
             now.gid == status.gid
         else { return false }

@@ -105,14 +105,14 @@ extension WriteLock {
         if state != SegmentState.live.rawValue { try setState(.live) }
     }
 
-    private func beginLocked(_ odd: UInt64) throws(SegmentError) {
+    func beginLocked(_ odd: UInt64) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(UInt64(getpid()), at: ControlWord.writerPid)
             guard shmgate_store_odd(mapping.base, odd) == 0 else { throw MappingFault() }
         }
     }
 
-    private mutating func endLocked(_ odd: UInt64) throws(SegmentError) {
+    mutating func endLocked(_ odd: UInt64) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
             try mapping.store(odd &+ 1, at: ControlWord.sequence)

@@ -41,7 +41,7 @@ extension DType {
     }
 
     /// Puts fields one behind the other.
-    package static func structured(_ parts: [(String, DType, [Int])]) throws(LayoutError) -> DType {
+    public static func structured(_ parts: [(String, DType, [Int])]) throws(LayoutError) -> DType {
         if parts.isEmpty { throw .invalidDType("expected a structured dtype with fields, got none") }
         var fields: [Field] = []
         var names: Set<[UInt8]> = []

@@ -42,18 +42,17 @@ public struct DataArrayLayout: BuiltInLayout {
         coords: [(name: String, labels: LabelContents)] = [],
         name: String? = nil
     ) throws(LayoutError) {
-        let coords = coords.map { name, labels in
-            Coordinate(name: name, dims: [name], shape: [labels.labels.count], contents: labels, attrs: nil)
-        }
-        try self.init(name: name, type: ValueType(dtype), dims: dims, shape: shape, coords: coords)
+        let coords = coords.map { Coordinate($0, $1) }
+        try self.init(ValueType(dtype), dims: dims, shape: shape, coords: coords, name: name)
     }
 
-    private init(
-        name: String?,
-        type: ValueType,
+    /// The same with a type that may have a time zone, and with coordinates that are no dimensions among them.
+    public init(
+        _ type: ValueType,
         dims: [String],
-        shape: [Int]?,
-        coords: [Coordinate]
+        shape: [Int]? = nil,
+        coords: [Coordinate],
+        name: String? = nil
     ) throws(LayoutError) {
         try checkNames(dims, of: "dimension")
         try checkNames(coords.map(\.name), of: "coordinate")
@@ -92,7 +91,7 @@ public struct DataArrayLayout: BuiltInLayout {
             }
         default: throw .invalidLayout("expected coords as an object")
         }
-        try self.init(name: name, type: type, dims: dims, shape: shape, coords: coords)
+        try self.init(type, dims: dims, shape: shape, coords: coords, name: name)
     }
 
     public var form: LayoutForm { .dataarray(self) }

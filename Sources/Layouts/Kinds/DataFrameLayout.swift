@@ -20,7 +20,8 @@ public struct DataFrameLayout: BuiltInLayout {
             type = try ValueType(dtype)
         }
 
-        init(name: String, type: ValueType) {
+        /// A column of a type that may have a time zone.
+        public init(name: String, type: ValueType) {
             self.name = name
             self.type = type
         }

@@ -12,7 +12,7 @@ public struct JSONLayout: BuiltInLayout {
     /// Room for so many bytes of JSON text, `null` at first.
     public init(capacity: Int) {
         self.capacity = capacity
-        text = []
+        text = capacity < 4 ? [] : Array("null".utf8)
     }
 
     public init(fields: inout LayoutFields) throws(LayoutError) {

@@ -11,6 +11,7 @@ public struct ListLayout: BuiltInLayout {
 
     /// `count` items, 0 or more, of one layout.
     public init(of item: LayoutNode, count: Int) throws(LayoutError) {
+        guard count >= 0 else { throw .invalidLayout("expected 0 items or more, got \(count)") }
         guard count <= LayoutNode.maximumArrayCount / max(item.arrays.count, 1) else {
             throw .invalidLayout(
                 "expected at most \(LayoutNode.maximumArrayCount) arrays, got \(count) items of \(item.arrays.count)"

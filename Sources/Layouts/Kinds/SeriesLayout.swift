@@ -18,6 +18,13 @@ public struct SeriesLayout: BuiltInLayout {
         self.name = name
     }
 
+    /// The same with a type that may have a time zone.
+    public init(_ type: ValueType, index: LabelContents, name: String? = nil) {
+        self.type = type
+        self.index = index
+        self.name = name
+    }
+
     public init(fields: inout LayoutFields) throws(LayoutError) {
         name = try fields.name()
         type = try ValueType(&fields)
