@@ -255,7 +255,10 @@ class HttpJson(Http):
             return json.loads(data.rstrip(b"\0"))
         if array.kind == "bytes":
             return {"data": base64.b64encode(data).decode()}
-        value = to_json(array.values(data), array.dtype)
+        values = array.values(data)
+        value = to_json(values, array.dtype)
+        if values.size == 0:  # lists lose the axes behind an empty one
+            return {"shape": list(values.shape), "data": value}
         return value if array.tz is None else [None if item is None else item + "Z" for item in value]
 
 

@@ -47,9 +47,10 @@ def test_an_answer_beyond_the_whole_budget_is_given_alone(own_gateway):
 def test_bodies_in_flight_share_their_memory(own_gateway):
     gateway = own_gateway("--upload-memory", "3MiB")
     gateway.create("a", {"kind": "bytes", "size": 2 * MIB})
-    head = f"PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\n\r\n"
+    head = f"PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\nExpect: 100-continue\r\n\r\n"
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as slow:
         slow.sendall(head.encode())
+        assert slow.recv(100).startswith(b"HTTP/1.1 100")
         # What is only announced costs nothing.
         assert gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW).status == 204
         slow.sendall(b"x" * (2 * MIB - 1))
