@@ -3,6 +3,7 @@ internal import Documents
 /// An array with named dimensions and coordinates, as xarray has it:
 /// `{"kind": "dataarray", "dtype": "<f4", "dims": ["x", "y"], "coords": {"x": [1, 2], "y": ["a", "b", "c"]}}`.
 public struct DataArrayLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "dataarray"
 
     /// A coordinate: labels along a dimension of its own name, or values over some dimensions.
@@ -76,6 +77,7 @@ public struct DataArrayLayout: BuiltInLayout {
         }
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let name = try fields.name()
         let type = try ValueType(&fields)
@@ -99,6 +101,7 @@ public struct DataArrayLayout: BuiltInLayout {
         try self.init(type, dims: dims, shape: shape, coords: coords, name: name)
     }
 
+    /// Itself.
     public var form: LayoutForm { .dataarray(self) }
 
     var arrays: [ArraySpecification] {

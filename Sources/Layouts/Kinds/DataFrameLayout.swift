@@ -5,6 +5,7 @@ internal import Documents
 ///
 /// Columns of one dtype stand together, each on a multiple of 64 bytes, so that they are one block to pandas.
 public struct DataFrameLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "dataframe"
 
     /// A column's name and type.
@@ -52,6 +53,7 @@ public struct DataFrameLayout: BuiltInLayout {
         columnByName = Dictionary(uniqueKeysWithValues: columns.enumerated().map { (Array($1.name.utf8), $0) })
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let columns: [Column]
         switch (fields.optional("columns"), fields.optional("dtypes")) {
@@ -69,6 +71,7 @@ public struct DataFrameLayout: BuiltInLayout {
         )
     }
 
+    /// Itself.
     public var form: LayoutForm { .dataframe(self) }
 
     /// The number of a column; ``LayoutError/noSuchMember(_:)`` if there is none of the name.
