@@ -34,7 +34,7 @@ extension SegmentDirectory {
 
     /// Whether no segment needs a staged file any more; those that died in its write are recovered first.
     private func isSettled(_ file: borrowing FileDescriptor, among segments: [Segment]) -> Bool {
-        guard case .success(let status) = file.status(), let head = StagedHead(file, fileBytes: status.size) else {
+        guard case .success(let status) = file.status(), let head = StagedHead(file, limit: status.heldBytes) else {
             return true  // never complete, so no journal names it
         }
         for entry in head.entries {
