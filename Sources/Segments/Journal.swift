@@ -91,9 +91,11 @@ struct Journal: Sendable {
     }
 
     /// The write ended: the page names no journal any more, and the staged file goes.
-    func clear(in segment: Segment) throws(SegmentError) {
+    ///
+    /// A page that is gone names none either.
+    func clear(in segment: Segment) {
         guard case .staged(let file, _) = place else { return }
-        try Self.forget(in: segment)
+        try? Self.forget(in: segment)
         file.unlink()
     }
 

@@ -89,7 +89,9 @@ extension WriteLock {
         do throws(SegmentError) {
             try write.apply()
         } catch {
-            // Only a truncated file comes here, and then there is nothing left to be consistent about.
+            // Only a truncated file comes here. What is left of it holds a half write, and its readers are told so; if
+            // even the page is gone there is nobody to tell.
+            try? segment.markInterrupted()
             try? endLocked(odd)
             throw error
         }
@@ -97,7 +99,7 @@ extension WriteLock {
             try segment.guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
         }
         try endLocked(odd)
-        try write.dropJournal()
+        write.dropJournal()
         return sequence
     }
 

@@ -605,4 +605,13 @@ func crc32(_ bytes: [UInt8]) -> UInt32 {
         #expect(after.ru_minflt - before.ru_minflt < 4096)
         withExtendedLifetime(write) {}
     }
+
+    @Test("a finished write whose page is gone lets its staged file go all the same")
+    func dropWithoutPage() throws {
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try write.storeJournal(sequence: 3)
+        try workshop.file().truncate(to: 0)
+        write.dropJournal()
+        #expect(try workshop.scratch.names() == ["a"])
+    }
 }
