@@ -18,7 +18,10 @@ extension Segment {
             let sequence = try sequence()
             if sequence & 1 == 0 {
                 try gather(parts)
-                return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: retries)
+                let isDamaged = try isDamaged()
+                // Not before: the words and the bytes are of one sequence because of the lock.
+                shmgate_unlock(lock.number)
+                return Snapshot(sequence: sequence, isDamaged: isDamaged, retries: retries)
             }
             if !mayRecover {
                 let isDamaged = try gatherRecovered(parts, at: sequence)
