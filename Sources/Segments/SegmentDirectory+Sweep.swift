@@ -40,7 +40,9 @@ extension SegmentDirectory {
         return result
     }
 
-    /// Which names have which identity. No segment stays mapped for it: there may be more of them than address space.
+    /// Which names have which identity.
+    ///
+    /// No segment stays mapped for it: there may be more of them than address space.
     private struct Census {
         private(set) var names: [UUID: [SegmentName]] = [:]
         /// Files that are, or may be, segments, and whose identity is not known: not ours to read, or corrupt.
