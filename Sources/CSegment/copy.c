@@ -146,7 +146,7 @@ static inline void relax(void) {
 
 static int snapshot(
     const struct shmgate_control *page, const struct shmgate_region *regions, int32_t count, int32_t tries,
-    uint64_t *sequence, int32_t *retries) {
+    uint64_t *sequence, uint64_t *damaged, int32_t *retries) {
     enum { PAUSES_PER_TRY = 64 };
     *retries = 0;
     for (int32_t left = tries; left > 0; left--) {
@@ -157,6 +157,7 @@ static int snapshot(
         }
         if (!(began & 1)) {
             copy_all(page, regions, count, 0);
+            *damaged = __atomic_load_n(&page->damaged, __ATOMIC_RELAXED);
             if (!shmgate_read_retry(page, began)) {
                 *sequence = began;
                 return 0;
@@ -169,9 +170,9 @@ static int snapshot(
 
 int shmgate_snapshot(
     const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
-    int32_t *retries) {
+    uint64_t *damaged, int32_t *retries) {
     int result;
-    SHMGATE_GUARDED(result = snapshot(base, regions, count, tries, sequence, retries));
+    SHMGATE_GUARDED(result = snapshot(base, regions, count, tries, sequence, damaged, retries));
     return result;
 }
 

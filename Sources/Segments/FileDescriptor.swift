@@ -60,6 +60,8 @@ public struct FileStatus: Sendable {
     public let inode: UInt64
     /// The size in bytes.
     public let size: Int
+    /// The bytes of the file that there is memory for: a sparse file has a size that it does not hold.
+    let heldBytes: Int
     /// The permission bits.
     public let mode: UInt32
     /// The owner.
@@ -73,6 +75,7 @@ public struct FileStatus: Sendable {
         device = UInt64(raw.st_dev)
         inode = UInt64(raw.st_ino)
         size = Int(raw.st_size)
+        heldBytes = min(Int(raw.st_size), Int(raw.st_blocks) * 512)
         mode = raw.st_mode & 0o7777
         uid = raw.st_uid
         gid = raw.st_gid

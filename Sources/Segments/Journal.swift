@@ -91,9 +91,11 @@ struct Journal: Sendable {
     }
 
     /// The write ended: the page names no journal any more, and the staged file goes.
-    func clear(in segment: Segment) throws(SegmentError) {
+    ///
+    /// A page that is gone names none either.
+    func clear(in segment: Segment) {
         guard case .staged(let file, _) = place else { return }
-        try Self.forget(in: segment)
+        try? Self.forget(in: segment)
         file.unlink()
     }
 
@@ -106,53 +108,44 @@ struct Journal: Sendable {
         }
     }
 
-    /// What the journal had to say about a write that died.
-    enum Outcome {
-        /// Nothing that can be trusted: the segment holds a half write.
-        case none
-        /// The journal was never complete, and so not a byte of the segment was written.
-        case untouched
-        /// The write was done again.
-        case replayed(coversWhole: Bool)
-    }
-
-    /// Redoes the write that died at the odd `sequence`, if its journal holds, onto the segment's own mapping or a copy.
+    /// The journal of the write that died at the odd `sequence`; nil if there is none that can be trusted.
+    ///
+    /// Its uuid, sequence and checksum hold, and its records stay inside the segment. Nothing is written.
     ///
     /// A staged file that exists and cannot be read is an error: somebody else can replay it, and a write now could
     /// lose what was acknowledged.
-    static func replay(
-        in segment: Segment,
-        at sequence: UInt64,
-        onto target: borrowing Mapping
-    ) throws(SegmentError) -> Outcome {
+    static func verified(in segment: Segment, at sequence: UInt64) throws(SegmentError) -> VerifiedJournal? {
         let page = try Self.page(of: segment)
         guard let head = JournalHead(decoding: page), head.sequence == sequence, head.uuid == segment.uuid
-        else { return .none }
+        else { return nil }
         switch head.kind {
         case 1:
-            guard head.byteCount <= UInt64(capacity) else { return .none }
+            guard head.byteCount <= UInt64(capacity) else { return nil }
             let payload = Array(page[64..<(64 + Int(head.byteCount))])
             guard head.checksum(over: payload) == head.crc,
                 let records = JournalRecord.decode(payload, dataIn: nil, for: segment)
-            else { return .none }
-            do throws(MappingFault) {
-                try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in
-                    for record in records { try record.redo(onto: target, from: bytes) }
-                }
-            } catch {
-                throw error.error(segment.name)
-            }
-            return .replayed(coversWhole: head.flags & 1 == 1)
-        case 2, 3: return try StagedFile.replay(head, in: segment, onto: target)
-        default: return .none
+            else { return nil }
+            return VerifiedJournal(
+                head: head,
+                records: records,
+                isCommitted: true,
+                payload: payload,
+                file: nil,
+                fileBytes: 0
+            )
+        case 2, 3: return try StagedFile.verified(head, in: segment)
+        default: return nil
         }
     }
 
-    /// Unlinks the staged file of a write that was recovered, unless other segments need it too.
-    static func discard(in segment: Segment) throws(SegmentError) {
-        guard let head = JournalHead(decoding: try page(of: segment)), head.kind == 2 else { return }
-        try forget(in: segment)
-        segment.directory.unlinkTemporary(StagedFile.name(head.file))
+    /// Unlinks the staged file of a write that was recovered, unless other segments may need it too.
+    ///
+    /// Only for a journal that was verified: any other could name the file of a write that somebody else still needs.
+    /// What stays is for the sweep.
+    static func discard(_ journal: borrowing VerifiedJournal, in segment: Segment) {
+        guard journal.head.kind == 2 else { return }
+        try? forget(in: segment)
+        segment.directory.unlinkTemporary(StagedFile.name(journal.head.file))
     }
 
     private static func page(of segment: Segment) throws(SegmentError) -> [UInt8] {

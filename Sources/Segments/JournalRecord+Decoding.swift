@@ -1,21 +1,23 @@
 extension JournalRecord {
     /// Reads records that another process wrote; nil if any of them leaves the buffers of the segment or its data.
     ///
-    /// `dataIn` is the size of the staged file; nil says that the data stand inline.
-    static func decode(_ payload: [UInt8], dataIn fileBytes: Int?, for segment: Segment) -> [JournalRecord]? {
-        payload.withUnsafeBytes { decode(PayloadReader($0), dataIn: fileBytes, for: segment) }
+    /// `dataIn` is the staged file; nil says that the data stand inline. All records together have no more bytes than
+    /// the file holds, for records that share their bytes, or use the holes of a sparse file, are work without end.
+    static func decode(_ payload: [UInt8], dataIn file: FileStatus?, for segment: Segment) -> [JournalRecord]? {
+        payload.withUnsafeBytes { decode(PayloadReader($0), dataIn: file, for: segment) }
     }
 
     private static func decode(
         _ start: PayloadReader,
-        dataIn fileBytes: Int?,
+        dataIn file: FileStatus?,
         for segment: Segment
     ) -> [JournalRecord]? {
         var reader = start
+        var left = file?.heldBytes ?? Int.max
         var records: [JournalRecord] = []
         while !reader.isAtEnd {
             guard let offset = reader.take(UInt64.self), let rank = reader.take(UInt32.self),
-                let itemBytes = reader.take(UInt32.self), rank <= 64,
+                let itemBytes = reader.take(UInt32.self), itemBytes > 0, rank <= 64,
                 let byteOffset = Int(exactly: offset)
             else { return nil }
             var axes: [Region.Axis] = []
@@ -36,9 +38,11 @@ extension JournalRecord {
             let region = Region(byteOffset: byteOffset, itemByteCount: Int(itemBytes), axes: axes)
             guard stays(region, in: segment) else { return nil }
             var record = JournalRecord(region: region)
-            if let fileBytes {
-                guard let data = reader.take(UInt64.self), let start = Int(exactly: data), start <= fileBytes,
-                    byteCount <= fileBytes - start
+            guard byteCount <= left else { return nil }
+            left -= byteCount
+            if let file {
+                guard let data = reader.take(UInt64.self), let start = Int(exactly: data), start <= file.size,
+                    byteCount <= file.size - start
                 else { return nil }
                 record.dataOffset = start
             } else {

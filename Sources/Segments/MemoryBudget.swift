@@ -62,6 +62,10 @@ package final class MemoryBudget: @unchecked Sendable {
     }
 
     /// Takes more bytes for who has some, without waiting; false if they are not to be had.
+    ///
+    /// It overtakes those who wait, on purpose: what somebody holds comes back only when he is done, and one who were
+    /// refused because others wait would have wasted what he got so far, while they wait for just that. It cannot starve
+    /// them either, for who holds something came through the queue, and nobody new does before them.
     fileprivate func take(_ byteCount: Int) -> Bool {
         locked {
             guard byteCount <= limit - inUse else { return false }

@@ -43,7 +43,7 @@ public final class PreparedWrite: Sendable {
     }
 
     /// The write is complete: nothing is left to replay.
-    func dropJournal() throws(SegmentError) { try journal.clear(in: segment) }
+    func dropJournal() { journal.clear(in: segment) }
 }
 
 /// Packed bytes that stay where they are for as long as this object lives.

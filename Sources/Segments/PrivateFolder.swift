@@ -26,7 +26,12 @@ package final class PrivateFolder: Sendable {
     package func files(prefix: String) throws(SegmentError) -> [(name: String, bytes: [UInt8])] {
         guard let folder = try open() else { return [] }
         let again = retrying { openat(folder.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        guard again >= 0, let stream = fdopendir(again) else { throw .system(SystemError("opendir \(path)")) }
+        guard again >= 0 else { throw .system(SystemError("open \(path)")) }
+        guard let stream = fdopendir(again) else {
+            let error = SystemError("fdopendir \(path)")
+            close(again)
+            throw .system(error)
+        }
         defer { closedir(stream) }
         var files: [(String, [UInt8])] = []
         while let entry = readdir(stream) {
@@ -53,7 +58,7 @@ package final class PrivateFolder: Sendable {
         let number: Int32
         switch FileDescriptor.open(temporary, in: folder.number, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) {
         case .success(let value): number = value
-        case .failure(let error): throw .from(error, name: file)
+        case .failure(let error): throw refusal(error)
         }
         let descriptor = FileDescriptor(owning: number)
         var done = 0
@@ -63,10 +68,10 @@ package final class PrivateFolder: Sendable {
             }
             if count > 0 {
                 done += count
-            } else if errno != EINTR {
-                let error = SystemError("pwrite")
+            } else if count == 0 || errno != EINTR {
+                let error = SystemError("pwrite", count == 0 ? ENOSPC : errno)
                 unlinkat(folder.number, temporary, 0)
-                throw .from(error, name: file)
+                throw refusal(error)
             }
         }
         _ = fsync(descriptor.number)
@@ -84,9 +89,18 @@ package final class PrivateFolder: Sendable {
         if unlinkat(folder.number, file, 0) != 0, errno != ENOENT { throw .system(SystemError("unlinkat")) }
     }
 
+    /// What a call that failed means for whoever stores something.
+    private func refusal(_ error: SystemError) -> SegmentError {
+        switch error.code {
+        case EACCES, EPERM, EROFS: .forbidden("the folder \(path) cannot be written to: \(error)")
+        case ENOSPC, ENOMEM, EDQUOT, EFBIG: .outOfSpace("there is no room in the folder \(path): \(error)")
+        default: .system(error)
+        }
+    }
+
     private func openOrMake() throws(SegmentError) -> FileDescriptor {
         if let folder = try open() { return folder }
-        if mkdirat(directory, name, 0o700) != 0, errno != EEXIST { throw .from(SystemError("mkdirat"), name: name) }
+        if mkdirat(directory, name, 0o700) != 0, errno != EEXIST { throw refusal(SystemError("mkdirat")) }
         guard let folder = try open() else { throw .forbidden("the folder \(path) was taken away while it was made") }
         return folder
     }

@@ -18,10 +18,14 @@ extension Segment {
             let sequence = try sequence()
             if sequence & 1 == 0 {
                 try gather(parts)
-                return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: retries)
+                let isDamaged = try isDamaged()
+                // Not before: the words and the bytes are of one sequence because of the lock.
+                shmgate_unlock(lock.number)
+                return Snapshot(sequence: sequence, isDamaged: isDamaged, retries: retries)
             }
             if !mayRecover {
                 let isDamaged = try gatherRecovered(parts, at: sequence)
+                shmgate_unlock(lock.number)
                 return Snapshot(sequence: sequence &+ 1, isDamaged: isDamaged, retries: retries)
             }
             mayRecover = false
@@ -38,7 +42,10 @@ extension Segment {
             let lock = FileDescriptor(owning: try openForLock(writable: false))
             try lockSegment(lock.number, exclusive: false, until: .immediate)
             let sequence = try sequence()
-            return sequence & 1 == 1 ? try gatherRecovered([], at: sequence) : false
+            if sequence & 1 == 0 { return false }
+            let isDamaged = try isDamaged(recoveredBy: Journal.verified(in: self, at: sequence))
+            shmgate_unlock(lock.number)
+            return isDamaged
         } catch {
             return false
         }
@@ -59,16 +66,21 @@ extension Segment {
         } catch {
             throw .from(error, name: name.description)
         }
-        let outcome = try Journal.replay(in: self, at: sequence, onto: copy)
+        let journal = try Journal.verified(in: self, at: sequence)
+        try journal?.redo(in: self, onto: copy)
         do throws(MappingFault) {
             try copy.gather(parts)
         } catch {
             throw error.error(name)
         }
-        return switch outcome {
+        return try isDamaged(recoveredBy: journal)
+    }
+
+    /// Whether the segment will be damaged once somebody has recovered it by this journal; nil is none that holds.
+    private func isDamaged(recoveredBy journal: borrowing VerifiedJournal?) throws(SegmentError) -> Bool {
+        switch journal {
         case .none: true
-        case .untouched, .replayed(coversWhole: false): try isDamaged()
-        case .replayed(coversWhole: true): false
+        case .some(let journal): journal.clearsDamage ? false : try isDamaged()
         }
     }
 

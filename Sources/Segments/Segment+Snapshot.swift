@@ -24,12 +24,13 @@ extension Segment {
         precondition(parts.allSatisfy { contains($0.region) }, "a region lies inside the buffers of its segment")
         let byteCount = parts.reduce(0) { $0 + $1.region.byteCount }
         var sequence: UInt64 = 0
+        var damaged: UInt64 = 0
         var retries: Int32 = 0
         let code = parts.withCRegions {
-            shmgate_snapshot(mapping.base, $0, $1, Self.tries(for: byteCount), &sequence, &retries)
+            shmgate_snapshot(mapping.base, $0, $1, Self.tries(for: byteCount), &sequence, &damaged, &retries)
         }
         switch code {
-        case 0: return Snapshot(sequence: sequence, isDamaged: try isDamaged(), retries: Int(retries))
+        case 0: return Snapshot(sequence: sequence, isDamaged: damaged != 0, retries: Int(retries))
         case EAGAIN: break
         default: throw MappingFault().error(name)
         }

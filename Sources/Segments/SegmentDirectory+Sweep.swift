@@ -21,43 +21,95 @@ extension SegmentDirectory {
         var result = Sweep()
         let names = try temporaryNames()
         for name in names where name.hasPrefix(".shmgate-tmp-") {
-            if remove(name, if: { _ in true }) { result.drafts += 1 } else { result.kept += 1 }
+            switch remove(name, if: { _ in true }) {
+            case .removed: result.drafts += 1
+            case .kept: result.kept += 1
+            case .gone: break
+            }
         }
         let journals = names.filter { $0.hasPrefix(".shmgate-journal-") }
         if journals.isEmpty { return result }
-        let segments = try self.names().compactMap { name in try? load(name) }
+        let segments = try Census(self)
         for name in journals {
-            if remove(name, if: { isSettled($0, among: segments) }) { result.journals += 1 } else { result.kept += 1 }
+            switch remove(name, if: { isSettled($0, among: segments) }) {
+            case .removed: result.journals += 1
+            case .kept: result.kept += 1
+            case .gone: break
+            }
         }
         return result
     }
 
+    /// Which names have which identity.
+    ///
+    /// No segment stays mapped for it: there may be more of them than address space.
+    private struct Census {
+        private(set) var names: [UUID: [SegmentName]] = [:]
+        /// Files that are, or may be, segments, and whose identity is not known: not ours to read, or corrupt.
+        private(set) var hasUnknown = false
+
+        init(_ directory: SegmentDirectory) throws(SegmentError) {
+            for name in try directory.names() {
+                do throws(SegmentError) {
+                    names[try directory.load(name).uuid, default: []].append(name)
+                } catch .noSuchSegment {
+                    continue
+                } catch {
+                    hasUnknown = true
+                }
+            }
+        }
+    }
+
     /// Whether no segment needs a staged file any more; those that died in its write are recovered first.
-    private func isSettled(_ file: borrowing FileDescriptor, among segments: [Segment]) -> Bool {
-        guard case .success(let status) = file.status(), let head = StagedHead(file, fileBytes: status.size) else {
+    ///
+    /// A segment that could not be loaded may be the one that needs it: another user, or a repaired page, can redo the
+    /// write, and a file that stays costs memory where one that goes costs a write.
+    private func isSettled(_ file: borrowing FileDescriptor, among segments: Census) -> Bool {
+        guard case .success(let status) = file.status(), let head = StagedHead(file, limit: status.heldBytes) else {
             return true  // never complete, so no journal names it
         }
         for entry in head.entries {
-            for segment in segments where segment.uuid == entry.uuid {
-                do throws(SegmentError) {
-                    guard try segment.sequence() == entry.sequence else { continue }
-                    try segment.withWriteLock(until: .after(milliseconds: 2_000)) { _ in }
-                    if try segment.sequence() == entry.sequence { return false }
-                } catch {
-                    return false
-                }
+            guard let names = segments.names[entry.uuid] else {
+                if segments.hasUnknown { return false }
+                continue  // gone
             }
+            for name in names where !isSettled(entry, in: name) { return false }
         }
         return true
     }
 
+    private func isSettled(_ entry: StagedHead.Entry, in name: SegmentName) -> Bool {
+        do throws(SegmentError) {
+            let segment = try load(name)
+            guard segment.uuid == entry.uuid, try segment.sequence() == entry.sequence else { return true }
+            try segment.withWriteLock(until: .after(milliseconds: 2_000)) { _ in }
+            return try segment.sequence() != entry.sequence
+        } catch .noSuchSegment {
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private enum Removal {
+        case removed
+        case kept
+        /// Somebody else removed it.
+        case gone
+    }
+
     /// Unlinks a temporary file that nobody holds, if it still is what it was and `condition` agrees.
-    private func remove(_ name: String, if condition: (borrowing FileDescriptor) -> Bool) -> Bool {
-        guard case .success(let number) = FileDescriptor.open(name, in: descriptor, flags: O_RDWR) else { return false }
-        let file = FileDescriptor(owning: number)
-        guard case .success(let status) = file.status(), status.isRegular, file.tryLock(F_WRLCK), condition(file)
-        else { return false }
-        unlinkTemporary(name)
-        return true
+    private func remove(_ name: String, if condition: (borrowing FileDescriptor) -> Bool) -> Removal {
+        let file: FileDescriptor
+        switch FileDescriptor.open(name, in: descriptor, flags: O_RDWR) {
+        case .success(let number): file = FileDescriptor(owning: number)
+        case .failure(let error): return error.code == ENOENT ? .gone : .kept
+        }
+        guard case .success(let status) = file.status(), status.isRegular, file.tryLock(F_WRLCK) else { return .kept }
+        guard isLinked(name, file) else { return .gone }
+        guard condition(file) else { return .kept }
+        // The recovery of its segment, which `condition` may have begun, removes it as well.
+        return unlinkat(descriptor, name, 0) == 0 || errno == ENOENT ? .removed : .kept
     }
 }

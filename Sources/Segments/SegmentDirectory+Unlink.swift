@@ -51,6 +51,10 @@ extension SegmentDirectory {
         guard case .success(let mine) = file.status(), let now = try status(of: name), now.isSameFile(as: mine) else {
             throw .busy("the segment \(name) was replaced while it was unlinked")
         }
+        // What was read before the lock may be another's file by now; without the magic it is nothing of ours.
+        guard file.bytes(0..<ControlPage.magic.count) == ControlPage.magic else {
+            throw .noSuchSegment(name.description)
+        }
         try condition(nil)
         guard unlinkat(descriptor, name.description, 0) == 0 else {
             throw .from(SystemError("unlinkat"), name: name.description)

@@ -132,7 +132,8 @@ extension SegmentDirectory {
         }
     }
 
-    private func isLinked(_ name: String, _ file: borrowing FileDescriptor) -> Bool {
+    /// Whether a name still leads to an open file.
+    func isLinked(_ name: String, _ file: borrowing FileDescriptor) -> Bool {
         var raw = stat()
         guard fstatat(descriptor, name, &raw, AT_SYMLINK_NOFOLLOW) == 0, case .success(let mine) = file.status()
         else { return false }

@@ -69,19 +69,23 @@ public final class SegmentDraft: Sendable {
 
     deinit { directory.unlinkTemporary(temporaryName) }
 
-    /// Copies packed bytes into a region.
+    /// Copies packed bytes into a region, which has to lie inside the buffers: from a request, that is checked before.
     public func fill(_ region: Region, from packed: UnsafeRawPointer) throws(SegmentError) {
-        precondition(
-            (region.extent ?? dataOffset..<dataOffset).clamped(to: dataOffset..<totalBytes) == region.extent
-                ?? dataOffset..<dataOffset,
-            "a region lies inside the buffers of its segment"
-        )
+        if let extent = region.extent {
+            precondition(
+                extent.lowerBound >= dataOffset && extent.upperBound <= totalBytes,
+                "expected a region inside the buffers \(dataOffset)..<\(totalBytes) of the new segment, got \(extent)"
+            )
+        }
         try guarded { () throws(MappingFault) in try mapping.scatter(region, from: packed) }
     }
 
     /// Copies the bytes of a source into a region.
     public func fill(_ region: Region, from source: ByteSource) throws(SegmentError) {
-        precondition(region.byteCount == source.count, "a region is filled with as many bytes as it has")
+        precondition(
+            region.byteCount == source.count,
+            "expected the \(region.byteCount) bytes of the region to fill, got \(source.count)"
+        )
         try fill(region, from: source.base)
     }
 

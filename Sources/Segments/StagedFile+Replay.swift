@@ -32,8 +32,10 @@ struct StagedHead {
         return bytes
     }
 
-    /// Reads head and entries of a file of `fileBytes`; nil if they do not fit together.
-    init?(_ file: borrowing FileDescriptor, fileBytes: Int) {
+    /// Reads head and entries of a file; nil if they do not fit together, or take more than `limit` bytes.
+    ///
+    /// The limit is what the file holds, not its size: the head of a sparse one can promise any number of entries.
+    init?(_ file: borrowing FileDescriptor, limit: Int) {
         guard let head = file.bytes(0..<Self.byteCount), head.prefix(8).elementsEqual(StagedFile.magic) else {
             return nil
         }
@@ -45,7 +47,7 @@ struct StagedHead {
             )
         }
         guard words.version == 1, words.commit <= 1,
-            words.count <= UInt64((fileBytes - Self.byteCount) / Self.entryBytes)
+            words.count <= UInt64(max(limit - Self.byteCount, 0) / Self.entryBytes)
         else { return nil }
         commit = words.commit
         entries = []
@@ -56,7 +58,7 @@ struct StagedHead {
                 guard let base = raw.baseAddress,
                     let offset = Int(exactly: raw.load(fromByteOffset: start + 24, as: UInt64.self)),
                     let count = Int(exactly: raw.load(fromByteOffset: start + 32, as: UInt64.self)),
-                    offset <= fileBytes, count <= fileBytes - offset
+                    !offset.addingReportingOverflow(count).overflow
                 else { return nil }
                 return Entry(
                     uuid: UUID(bytes: base + start),
@@ -74,49 +76,68 @@ struct StagedHead {
 }
 
 extension StagedFile {
-    /// Redoes the write of one segment from the staged file that its journal names.
-    static func replay(
-        _ journal: JournalHead,
-        in segment: Segment,
-        onto target: borrowing Mapping
-    ) throws(SegmentError) -> Journal.Outcome {
+    /// The journal of one segment's write in the staged file that its page names; nil if it does not hold.
+    static func verified(_ journal: JournalHead, in segment: Segment) throws(SegmentError) -> VerifiedJournal? {
         let opened = FileDescriptor.open(name(journal.file), in: segment.directory.descriptor, flags: O_RDONLY)
         let file: FileDescriptor
         switch opened {
         case .success(let number): file = FileDescriptor(owning: number)
         case .failure(let error):
-            if error.code == ENOENT { return .none }
+            if error.code == ENOENT || error.code == ELOOP { return nil }
             throw .from(error, name: segment.name.description)
         }
-        guard case .success(let status) = file.status(), status.isRegular,
-            let head = StagedHead(file, fileBytes: status.size), journal.byteCount <= UInt64(status.size)
-        else { return .none }
-        var payload = StagedHead(entries: head.entries).encoded
+        // No more is read than the page counts, nor than the file really holds.
+        guard case .success(let status) = file.status(), isTrusted(status, for: segment),
+            journal.byteCount <= UInt64(status.heldBytes),
+            let head = StagedHead(file, limit: Int(journal.byteCount)),
+            head.fits(journal, fileBytes: status.size)
+        else { return nil }
+        var sum = journal.checksum(over: StagedHead(entries: head.entries).encoded)
         var mine: [UInt8]?
         for entry in head.entries {
             guard let records = file.bytes(entry.recordsOffset..<entry.recordsOffset + entry.recordsBytes) else {
-                return .none
+                return nil
             }
-            payload += records
+            sum = JournalHead.checksum(of: records, after: sum)
             if entry.uuid == segment.uuid, entry.sequence == journal.sequence { mine = mine ?? records }
         }
-        guard payload.count == Int(journal.byteCount), journal.checksum(over: payload) == journal.crc,
-            let records = mine.flatMap({ JournalRecord.decode($0, dataIn: status.size, for: segment) })
-        else { return .none }
-        if head.commit == 0 { return .untouched }
-        let mapping: Mapping
-        do throws(SystemError) {
-            mapping = try Mapping(file, count: status.size, writable: false)
-        } catch {
-            throw .system(error)
+        guard sum == journal.crc,
+            let records = mine.flatMap({ JournalRecord.decode($0, dataIn: status, for: segment) })
+        else { return nil }
+        return VerifiedJournal(
+            head: journal,
+            records: records,
+            isCommitted: head.commit == 1,
+            payload: [],
+            file: file,
+            fileBytes: status.size
+        )
+    }
+
+    /// Whether a staged file can be from somebody who may write to the segment: its owner, root, this user, or anybody
+    /// where its mode lets others write, for a gateway of the segment's group journals in files of its own.
+    private static func isTrusted(_ file: FileStatus, for segment: Segment) -> Bool {
+        file.isRegular
+            && (file.uid == segment.status.uid || file.uid == geteuid() || file.uid == 0
+                || segment.status.mode & 0o022 != 0)
+    }
+}
+
+extension StagedHead {
+    /// Whether head and records are as many bytes as the journal counts and lie in the file, one entry for a write of
+    /// one segment, and no byte in the records of two.
+    fileprivate func fits(_ journal: JournalHead, fileBytes: Int) -> Bool {
+        if journal.kind == 2, entries.count != 1 { return false }
+        var left = Int(journal.byteCount) - Self.byteCount - entries.count * Self.entryBytes
+        var end = 0
+        for entry in entries.sorted(by: { ($0.recordsOffset, $0.recordsBytes) < ($1.recordsOffset, $1.recordsBytes) }) {
+            guard entry.recordsOffset >= end, entry.recordsBytes <= left,
+                entry.recordsOffset + entry.recordsBytes <= fileBytes
+            else { return false }
+            left -= entry.recordsBytes
+            end = entry.recordsOffset + entry.recordsBytes
         }
-        let body = UnsafeRawBufferPointer(start: mapping.base, count: mapping.count)
-        do throws(MappingFault) {
-            for record in records { try record.redo(onto: target, from: body) }
-        } catch {
-            throw error.error(segment.name)
-        }
-        return .replayed(coversWhole: journal.flags & 1 == 1)
+        return left == 0
     }
 }
 

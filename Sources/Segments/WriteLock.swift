@@ -44,22 +44,35 @@ extension Segment {
     ///
     /// Returns the even one that ends his write.
     private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
-        let outcome = try Journal.replay(in: self, at: sequence, onto: mapping)
+        guard let journal = try Journal.verified(in: self, at: sequence) else {
+            try markInterrupted()
+            try endRecovery(from: sequence)
+            return sequence &+ 1
+        }
+        try journal.redo(in: self, onto: mapping)
+        if journal.clearsDamage {
+            try guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
+        }
+        try endRecovery(from: sequence)
+        Journal.discard(journal, in: self)
+        return sequence &+ 1
+    }
+
+    private func endRecovery(from sequence: UInt64) throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
-            switch outcome {
-            case .none:
-                try mapping.store(1, at: ControlWord.damaged)
-                let count = try mapping.load(ControlWord.interruptedWrites)
-                try mapping.store(count &+ 1, at: ControlWord.interruptedWrites)
-            case .replayed(coversWhole: true): try mapping.store(0, at: ControlWord.damaged)
-            case .replayed, .untouched: break
-            }
             try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
             try mapping.store(sequence &+ 1, at: ControlWord.sequence)
         }
         shmgate_wake(mapping.base)
-        try Journal.discard(in: self)
-        return sequence &+ 1
+    }
+
+    /// Says that the segment holds a half write; the lock is held and the sequence odd.
+    fileprivate func markInterrupted() throws(SegmentError) {
+        try guarded { mapping throws(MappingFault) in
+            try mapping.store(1, at: ControlWord.damaged)
+            let count = try mapping.load(ControlWord.interruptedWrites)
+            try mapping.store(count &+ 1, at: ControlWord.interruptedWrites)
+        }
     }
 }
 
@@ -76,7 +89,9 @@ extension WriteLock {
         do throws(SegmentError) {
             try write.apply()
         } catch {
-            // Only a truncated file comes here, and then there is nothing left to be consistent about.
+            // Only a truncated file comes here. What is left of it holds a half write, and its readers are told so; if
+            // even the page is gone there is nobody to tell.
+            try? segment.markInterrupted()
             try? endLocked(odd)
             throw error
         }
@@ -84,7 +99,7 @@ extension WriteLock {
             try segment.guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
         }
         try endLocked(odd)
-        try write.dropJournal()
+        write.dropJournal()
         return sequence
     }
 

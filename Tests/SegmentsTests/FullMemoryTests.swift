@@ -97,4 +97,17 @@ import Testing
         }
         #expect(try memory.names() == ["a"])
     }
+
+    @Test("a private folder that cannot be made is spoken of as a folder", .enabled(if: geteuid() == 0, "mounting"))
+    func readOnlyFolder() throws {
+        guard let memory = try? SmallMemory() else { return }
+        let folder = try PrivateFolder(below: memory.path)
+        try #require(mount("tmpfs", memory.path, nil, 32 | 1, nil) == 0)  // MS_REMOUNT, MS_RDONLY
+        let error = #expect(throws: SegmentError.self) { try folder.store([1], as: "x") }
+        guard case .forbidden(let text) = error else {
+            Issue.record("expected forbidden, got \(String(describing: error))")
+            return
+        }
+        #expect(text.contains("folder \(memory.path)/.shmgate-0") && !text.contains("segment"))
+    }
 }

@@ -346,7 +346,7 @@ func crc32(_ bytes: [UInt8]) -> UInt32 {
         payload.append(rank)
         payload.append(itemBytes)
         for number in extents + strides { payload.append(number) }
-        payload += [1, 2, 3]
+        if itemBytes > 0 { payload += [1, 2, 3] }
         let head = JournalHead(
             kind: 1,
             flags: 0,
@@ -434,5 +434,184 @@ func crc32(_ bytes: [UInt8]) -> UInt32 {
         #expect(bytes == [0xAA, 0xAA, 0xAA] && snapshot.isDamaged && snapshot.sequence & 1 == 0)
         #expect(try reader.sequence() == 3)
         #expect(try reader.vitals().interruptedWrites == 0)
+    }
+
+    // MARK: What strangers leave in the page
+
+    private static let victim = ".shmgate-journal-" + String(repeating: "ab", count: 16)
+
+    @Test("a page that names somebody's staged file without a checksum that holds does not make that file go")
+    func namedFileStays() throws {
+        try workshop.file(Self.victim).write(Array("SHMGJRN\0".utf8))
+        let identity = UUID(high: 0xABAB_ABAB_ABAB_ABAB, low: 0xABAB_ABAB_ABAB_ABAB)
+        let head = JournalHead(kind: 2, flags: 0, sequence: 3, uuid: segment.uuid, byteCount: 64, file: identity)
+        try workshop.file().patch(head.encoded(crcOver: []), at: 2048)
+        try workshop.file().patch(UInt64(3), at: 64)
+        let (_, snapshot) = try segment.read(segment.run(count: 1), until: .after(milliseconds: 60_000))
+        #expect(snapshot.isDamaged && snapshot.sequence == 4)
+        #expect(try workshop.scratch.names() == [Self.victim, "a"])
+    }
+
+    /// Stages a write, lets `change` forge the staged file and its head, and signs the result as a writer would.
+    private func forge(
+        kind: UInt32 = 2,
+        entries: (StagedHead.Entry) -> [StagedHead.Entry],
+        records: [UInt8]? = nil
+    ) throws -> PreparedWrite {
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try die(write)
+        let staged = workshop.file(try stagedName)
+        let start = 4096 + large.count
+        if let records { try staged.patch(records, at: start) }
+        let mine = StagedHead.Entry(
+            uuid: segment.uuid,
+            sequence: 3,
+            recordsOffset: start,
+            recordsBytes: records?.count ?? 24
+        )
+        var head = StagedHead(entries: entries(mine))
+        var payload = head.encoded
+        for entry in head.entries {
+            payload += try staged.bytes(entry.recordsOffset..<entry.recordsOffset + entry.recordsBytes)
+        }
+        head.commit = 1
+        try staged.patch(head.encoded, at: 0)
+        var journal = try #require(JournalHead(decoding: workshop.file().bytes(2048..<2112)))
+        journal.kind = kind
+        journal.byteCount = UInt64(payload.count)
+        try workshop.file().patch(journal.encoded(crcOver: payload), at: 2048)
+        return write
+    }
+
+    private func expectRefused(_ write: PreparedWrite) throws {
+        let vitals = try recover()
+        #expect(vitals.sequence == 4 && vitals.isDamaged && vitals.interruptedWrites == 1)
+        #expect(try segment.read(segment.run(count: 3)).bytes == [0xDE, 0xAD, 0xAA])
+        withExtendedLifetime(write) {}
+    }
+
+    private func entry(of uuid: UUID, like other: StagedHead.Entry, at offset: Int) -> StagedHead.Entry {
+        var entry = other
+        entry.uuid = uuid
+        entry.recordsOffset = offset
+        return entry
+    }
+
+    @Test("a staged file of two segments is replayed, its journal is of kind 3")
+    func shared() throws {
+        let other = UUID.random()
+        let write = try forge(kind: 3) { [entry(of: other, like: $0, at: 4096), $0] }
+        #expect(try !recover().isDamaged)
+        #expect(try segment.read(segment.run(count: large.count)).bytes == large)
+        withExtendedLifetime(write) {}
+    }
+
+    @Test("a journal of kind 2 has one entry, or is void")
+    func oneEntry() throws {
+        try expectRefused(forge { [$0, entry(of: .random(), like: $0, at: 4096)] })
+    }
+
+    @Test("entries of a shared journal that use the same records are void", arguments: [0, 8, -8])
+    func overlappingEntries(by shift: Int) throws {
+        try expectRefused(
+            forge(kind: 3) { [$0, entry(of: .random(), like: $0, at: $0.recordsOffset + min(shift, 0))] }
+        )
+    }
+
+    @Test("records that use the same bytes again and again are void, for they would be work without end")
+    func reusedBytes() throws {
+        var records: [UInt8] = []
+        for _ in 0..<20 {
+            records.append(UInt64(segment.dataOffset))
+            records.append(UInt32(0))
+            records.append(UInt32(large.count))
+            records.append(UInt64(4096))
+        }
+        try expectRefused(forge(entries: { [$0] }, records: records))
+    }
+
+    @Test("records over the holes of a sparse staged file are void")
+    func sparse() throws {
+        var record: [UInt8] = []
+        record.append(UInt64(segment.dataOffset))
+        record.append(UInt32(0))
+        record.append(UInt32(60_000))
+        record.append(UInt64(1 << 20))
+        let write = try forge(entries: { [$0] }, records: record)
+        try workshop.file(try stagedName).truncate(to: 1 << 40)
+        try expectRefused(write)
+    }
+
+    @Test("a staged file with more records than the journal counts is void, and is not read to its end")
+    func moreThanCounted() throws {
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try die(write)
+        let staged = workshop.file(try stagedName)
+        try staged.truncate(to: 1 << 40)
+        try staged.patch(UInt64(1 << 39), at: 56)
+        try expectRefused(write)
+    }
+
+    @Test("a staged file of somebody who may not write the segment is void", .enabled(if: geteuid() == 0, "chown"))
+    func foreignOwner() throws {
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try die(write)
+        try #require(chown(workshop.scratch.path(stagedName), 12_345, 12_345) == 0)
+        try expectRefused(write)
+    }
+
+    @Test("a segment that its group may write is recovered from the group's staged file", .enabled(if: geteuid() == 0))
+    func groupOwner() throws {
+        try #require(chmod(workshop.scratch.path("a"), 0o660) == 0)
+        let segment = try workshop.load("a")
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try die(write)
+        try #require(chown(workshop.scratch.path(stagedName), 12_345, UInt32.max) == 0)
+        try segment.withWriteLock(until: .immediate) { _ in }
+        #expect(try !segment.vitals().isDamaged)
+        #expect(try segment.read(segment.run(count: large.count)).bytes == large)
+        withExtendedLifetime(write) {}
+    }
+
+    @Test("a record of elements without bytes is void, however many there are of them")
+    func noBytes() async throws {
+        await #expect(processExitsWith: .success) {
+            let tests = try JournalTests()
+            try tests.badRecord(
+                what: "no bytes",
+                offset: [8192],
+                rank: 2,
+                itemBytes: 0,
+                extents: [1 << 40, 1 << 40],
+                strides: [0, 0]
+            )
+        }
+    }
+
+    @Test("a description of a dead write looks at the journal alone, and copies nothing")
+    func vitalsCopyNothing() throws {
+        // As much as the segment has, so that a replay onto a copy would make the whole of it private.
+        let segment = try workshop.segment("large", dataBytes: 64 << 20)
+        let bytes = [UInt8](repeating: 7, count: 64 << 20)
+        let write = try segment.prepare(bytes, to: [segment.run(count: bytes.count)])
+        try write.storeJournal(sequence: 3)
+        try workshop.file("large").patch(UInt64(3), at: 64)
+        var before = rusage()
+        var after = rusage()
+        getrusage(1, &before)  // RUSAGE_THREAD
+        let vitals = try segment.vitals()
+        getrusage(1, &after)
+        #expect(vitals.sequence == 3 && !vitals.isDamaged)
+        #expect(after.ru_minflt - before.ru_minflt < 4096)
+        withExtendedLifetime(write) {}
+    }
+
+    @Test("a finished write whose page is gone lets its staged file go all the same")
+    func dropWithoutPage() throws {
+        let write = try segment.prepare(large, to: [segment.run(count: large.count)])
+        try write.storeJournal(sequence: 3)
+        try workshop.file().truncate(to: 0)
+        write.dropJournal()
+        #expect(try workshop.scratch.names() == ["a"])
     }
 }

@@ -280,6 +280,28 @@ import Testing
         #expect(try workshop.scratch.names() == ["foreign"])
     }
 
+    @Test("a corrupt segment that is another's file by the time its lock is had is not unlinked")
+    func corruptBecomesForeign() throws {
+        _ = try workshop.segment()
+        try workshop.file().patch(UInt64.max, at: 32)
+        let workshop = workshop
+        let path = workshop.scratch.path("a")
+        let lock = Mutex<ForeignLock?>(try ForeignLock(path))
+        try Threads.run(2) { index in
+            if index == 0 {
+                do {
+                    try workshop.directory.unlink(SegmentName("a"), until: .after(milliseconds: 60_000))
+                    throw Mismatch("a file without the magic was unlinked")
+                } catch SegmentError.noSuchSegment {}
+            } else {
+                while try ForeignLock.isFree(path, .turnstile) { sched_yield() }
+                try workshop.file().patch([UInt8](repeating: 0, count: 8), at: 0)
+                lock.withLock { $0 = nil }
+            }
+        }
+        #expect(try workshop.scratch.names() == ["a"])
+    }
+
     @Test("a read-only segment refuses to be written, and can be read and unlinked")
     func readOnly() throws {
         let segment = try workshop.segment(filledWith: 3, isReadOnly: true)

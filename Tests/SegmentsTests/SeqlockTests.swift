@@ -62,6 +62,35 @@ import Testing
         }
     }
 
+    @Test("the damage that a snapshot tells of is that of its bytes", arguments: [Deadline.immediate, .never])
+    func damageBelongsToBytes(deadline: Deadline) throws {
+        let segment = try workshop.segment(dataBytes: 4096)
+        let isDone = Atomic(false)
+        try Threads.run(2) { index in
+            if index == 0 {
+                while !isDone.load(ordering: .relaxed) {
+                    // A body that throws leaves ones and damage, a write of the whole zeros and none.
+                    try segment.withWriteLock(until: .never) { lock throws(SegmentError) in
+                        let offset = segment.dataOffset
+                        _ = try lock.modify(coversWhole: false) { base throws(Mismatch) -> Void in
+                            base.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+                            throw Mismatch("on purpose")
+                        }
+                    }
+                    try segment.write([0], to: segment.run(count: 1), whole: true)
+                }
+                return
+            }
+            defer { isDone.store(true, ordering: .relaxed) }
+            for _ in 0..<20_000 {
+                do {
+                    let (bytes, snapshot) = try segment.read(segment.run(count: 1), until: deadline)
+                    guard snapshot.isDamaged == (bytes[0] == 1) else { throw Mismatch("\(bytes[0]) \(snapshot)") }
+                } catch SegmentError.busy {}
+            }
+        }
+    }
+
     @Test("an odd sequence under a held lock is busy at the deadline, and never a torn copy")
     func oddIsBusy() throws {
         let segment = try workshop.segment()

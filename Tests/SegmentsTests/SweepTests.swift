@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 
@@ -77,5 +78,74 @@ import Testing
         }
         #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 1, kept: 0))
         #expect(try segment.read(segment.run(1, count: 3)).bytes == [0, 0, 0])
+    }
+
+    @Test("a journal stays while a segment that may need it cannot be loaded")
+    func unloadable() throws {
+        let segment = try workshop.segment(dataBytes: 65_536)
+        let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0) }
+        let (name, kept) = try stage(bytes, in: segment)
+        try workshop.file().patch(UInt64(3), at: 64)
+        try workshop.file(name).write(kept)
+        for lie in [UInt64.max, 1 << 40] {
+            let size = try workshop.file().number(at: 32, as: UInt64.self)
+            try workshop.file().patch(lie, at: 32)
+            #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 0, kept: 1))
+            try workshop.file().patch(size, at: 32)
+        }
+        try workshop.file().patch(UInt32(9), at: 8)
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 0, kept: 1))
+        try workshop.file().patch(UInt32(1), at: 8)
+        try workshop.file("foreign").write([1, 2, 3])
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 1, kept: 0))
+        #expect(try segment.read(segment.run(count: bytes.count)).bytes == bytes)
+        #expect(try workshop.scratch.names() == ["a", "foreign"])
+    }
+
+    @Test("a segment that cannot be loaded does not keep the journal of another that has no need of it")
+    func unloadableNeighbour() throws {
+        let segment = try workshop.segment(dataBytes: 65_536)
+        let (name, kept) = try stage([UInt8](repeating: 7, count: 10_000), in: segment)
+        try workshop.file(name).write(kept)
+        _ = try workshop.segment("b")
+        try workshop.file("b").patch(UInt64.max, at: 32)
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 1, kept: 0))
+        #expect(try workshop.scratch.names() == ["a", "b"])
+    }
+
+    @Test("a journal that claims more entries than it has room for is no journal, and costs no memory")
+    func sparseHead() throws {
+        _ = try workshop.segment()
+        var head = StagedHead(entries: []).encoded
+        head.replaceSubrange(16..<24, with: [0, 0, 0, 0, 1, 0, 0, 0])
+        let name = ".shmgate-journal-" + Self.hex
+        try workshop.file(name).write(head)
+        try workshop.file(name).truncate(to: 1 << 40)
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 1, kept: 0))
+    }
+
+    @Test("what cannot be removed is not counted as removed", .enabled(if: geteuid() == 0, "mounting needs root"))
+    func notRemoved() throws {
+        let name = ".shmgate-tmp-" + Self.hex
+        let path = workshop.scratch.path(name)
+        try workshop.file(name).write([1, 2, 3])
+        guard mount(path, path, nil, 4096, nil) == 0 else {  // MS_BIND
+            let error = Failure("mount")
+            withKnownIssue("this root may not mount") { Issue.record(error) }
+            return
+        }
+        defer { umount2(path, 2) }  // MNT_DETACH
+        #expect(try workshop.directory.sweep() == .init(drafts: 0, journals: 0, kept: 1))
+        #expect(try workshop.scratch.names() == [name])
+    }
+
+    /// Stages a write for sequence 3 and drops it; returns the name of its file and what was in it.
+    private func stage(_ bytes: [UInt8], in segment: Segment) throws -> (name: String, bytes: [UInt8]) {
+        let write = try segment.prepare(bytes, to: [segment.run(count: bytes.count)])
+        try write.storeJournal(sequence: 3)
+        let name = try #require(try workshop.scratch.names().first { $0.hasPrefix(".shmgate-journal-") })
+        let kept = try workshop.file(name).bytes()
+        withExtendedLifetime(write) {}
+        return (name, kept)
     }
 }

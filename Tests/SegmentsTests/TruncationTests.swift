@@ -60,6 +60,23 @@ import Testing
         #expect(try segment.sequence() & 1 == 0)
     }
 
+    @Test("a write that fails in the middle leaves damage that every reader is told of", arguments: [2, 10_000])
+    func failedApply(itemBytes: Int) throws {
+        let across = Region(
+            byteOffset: segment.dataOffset,
+            itemByteCount: itemBytes,
+            axes: [.init(count: 2, byteStride: 50_000)]
+        )
+        let write = try segment.prepare([UInt8](repeating: 2, count: 2 * itemBytes), to: [across])
+        try workshop.file().truncate(to: 8192 + 16_384)
+        expectCorrupt {
+            _ = try segment.withWriteLock(until: .never) { lock throws(SegmentError) in try lock.commit(write) }
+        }
+        let vitals = try segment.vitals()
+        #expect(vitals.isDamaged && vitals.interruptedWrites == 1 && vitals.sequence == 4)
+        #expect(try segment.read(segment.run(count: 1)).snapshot.isDamaged)
+    }
+
     @Test("a journal is not replayed into a segment that was cut")
     func cutReplay() throws {
         let write = try segment.prepare([1, 2], to: [segment.run(60_000, count: 2)])

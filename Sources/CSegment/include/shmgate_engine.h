@@ -32,11 +32,11 @@ int shmgate_gather(const void *base, const struct shmgate_region *regions, int32
 /* Copies regions into a mapping. The caller holds the write lock and has made the sequence odd. Returns 0 or EFAULT. */
 int shmgate_scatter(void *base, const struct shmgate_region *regions, int32_t count);
 
-/* Copies regions out as one untorn snapshot, by the sequence. Tries at most `tries` times; `*retries` counts the
- * copies thrown away and the odd sequences met. Returns 0, EAGAIN (writers kept it busy) or EFAULT. */
+/* Copies regions, and the word `damaged` with them, out as one untorn snapshot, by the sequence. Tries at most `tries`
+ * times; `*retries` counts the copies thrown away and the odd sequences met. Returns 0, EAGAIN (writers kept it busy) or EFAULT. */
 int shmgate_snapshot(
     const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
-    int32_t *retries);
+    uint64_t *damaged, int32_t *retries);
 
 /* Guarded single accesses at a byte offset: an acquiring load, a releasing store, a plain copy out and in. */
 int shmgate_load_word(const void *base, int64_t offset, uint64_t *value);
