@@ -96,8 +96,6 @@ import Testing
         try register("two", #"{"layout":{"kind":"list","item":{"kind":"one"},"count":2}}"#)
         #expect(throws: LayoutError.self) { try node(#"{"kind":"one"}"#) }
         #expect(throws: LayoutError.self) { try check("three", #"{"layout":{"kind":"one"}}"#) }
-        try register("grows", #"{"parameters":{"n":[1]},"layout":{"kind":"grows","n":[{"$":"n"},{"$":"n"}]}}"#)
-        #expect(throws: LayoutError.self) { try node(#"{"kind":"grows"}"#) }
     }
 
     @Test("a chain of templates that each double what they are given ends in an error, not in all of memory")
@@ -122,11 +120,9 @@ import Testing
                 )
             }
             #expect(throws: LayoutError.self) { try LayoutNode(json: #"{"kind":"v28"}"#, registry: registry) }
+            try register("grows", #"{"parameters":{"n":[1]},"layout":{"kind":"grows","n":[{"$":"n"},{"$":"n"}]}}"#)
+            #expect(throws: LayoutError.self) { try LayoutNode(json: #"{"kind":"grows"}"#, registry: registry) }
             #expect(throws: LayoutError.self) { try LayoutNode(json: #"{"kind":"m28"}"#, registry: registry) }
-            let text = String(repeating: "x", count: 10_000)
-            #expect(throws: LayoutError.self) {
-                try LayoutNode(json: #"{"kind":"v28","p":"\#(text)"}"#, registry: registry)
-            }
             #expect(try LayoutNode(json: #"{"kind":"v6"}"#, registry: registry).kind == "json")
         }
     }
