@@ -57,6 +57,12 @@ let package = Package(
             path: "Examples/Swift/OrderBook",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "ContractSide",
+            dependencies: ["Documents", "Layouts", "Segments"],
+            path: "Tests/ContractSide",
+            swiftSettings: strict
+        ),
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(

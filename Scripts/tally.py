@@ -53,7 +53,7 @@ def main() -> int:
         tally("swift test", logs / "swift.log", logs / "swift-swift-testing.xml", SWIFT_LINE),
         *(
             tally(f"pytest of {run}", logs / f"{run}.log", logs / f"{run}.xml", PYTEST_LINE)
-            for run in ("interop", "client", "client-pandas2", "selection-pandas2")
+            for run in ("interop", "client", "client-pandas2", "selection-pandas2", "contract-pandas2")
         ),
     ]
     passed, failed, skipped = (sum(part[i] for part in parts) for i in range(3))

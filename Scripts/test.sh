@@ -31,6 +31,7 @@ make_venv() {
 # judge FOLDER NAME TESTS: runs pytest with the judges of a virtual environment against the release binary.
 judge() {
     PATH="$PWD/$1/bin:$PATH" SHMGATE_BINARY=$(realpath "$binary") PYTHONDONTWRITEBYTECODE=1 \
+        SHMGATE_CONTRACT_SIDE=$(realpath "$(swift build --scratch-path "$scratch" --show-bin-path)/ContractSide") \
         "$1/bin/python" -m pytest -p no:cacheprovider -ra --junit-xml "$logs/$2.xml" "$3" 2>&1 \
         | tee "$logs/$2.log" || status=1
 }
@@ -60,6 +61,7 @@ judge .venv-test client Clients/Python
 headline "the Python client and selections, with pandas 2"
 judge .venv-pandas2 client-pandas2 Clients/Python
 judge .venv-pandas2 selection-pandas2 Tests/Interop/test_selection_pandas.py
+judge .venv-pandas2 contract-pandas2 Tests/Interop/test_contract.py
 
 headline "result"
 [ "$status" -eq 0 ] || echo "failed: a part above ended with an error"

@@ -50,6 +50,8 @@ final class Catalog: Sendable {
     private let open = Mutex<[SegmentName: OpenSegment]>([:])
     /// So many stay open; the kernel allows a process some 65,000 mappings.
     private static let limit = 16_384
+    /// From here on a header is too large to be read on an event thread.
+    private static let largeHeaderBytes = 64 << 10
     /// So many are looked at by one ``tidy()``.
     private static let tidyLimit = 1_024
     /// How many ``tidy()`` has looked at so far.
@@ -58,17 +60,31 @@ final class Catalog: Sendable {
     init(_ directory: SegmentDirectory) { self.directory = directory }
 
     /// The segment that a name leads to now.
-    func segment(_ name: SegmentName) throws -> OpenSegment {
+    ///
+    /// A large header is read for the first time by a worker: without leave to block that is a ``Deferral``.
+    func segment(_ name: SegmentName, mayBlock: Bool = true) throws -> OpenSegment {
         if let known = open.withLock({ $0[name] }) {
             if try known.segment.isCurrent() { return known }
-            open.withLock { if $0[name] === known { $0[name] = nil } }
+            forget(known)
         }
-        let fresh = try OpenSegment(directory.load(name))
-        open.withLock {
-            if $0.count >= Self.limit { for name in $0.keys.prefix(Self.limit / 8) { $0[name] = nil } }
-            $0[name] = fresh
+        let segment = try directory.load(name)
+        if !mayBlock, segment.dataOffset > Self.largeHeaderBytes { throw Deferral() }
+        let fresh = try OpenSegment(segment)
+        // What is let go here is unmapped behind the lock.
+        var dropped: [OpenSegment?] = []
+        open.withLock { open in
+            if open.count >= Self.limit {
+                for name in open.keys.prefix(Self.limit / 8) { dropped.append(open.removeValue(forKey: name)) }
+            }
+            dropped.append(open.updateValue(fresh, forKey: name))
         }
+        withExtendedLifetime(dropped) {}
         return fresh
+    }
+
+    /// Lets go of one segment, whatever its name leads to now.
+    private func forget(_ segment: OpenSegment) {
+        open.withLock { if $0[segment.segment.name] === segment { $0[segment.segment.name] = nil } }
     }
 
     /// Lets go of segments whose name leads elsewhere or nowhere, for their memory is not free before.
@@ -80,12 +96,11 @@ final class Catalog: Sendable {
         let count = min(known.count, Self.tidyLimit)
         let start = tidied.wrappingAdd(count, ordering: .relaxed).oldValue
         for turn in start..<(start + count) {
-            let (name, segment) = known[turn % known.count]
-            if (try? segment.segment.isCurrent()) == true { continue }
-            open.withLock { if $0[name] === segment { $0[name] = nil } }
+            let (_, segment) = known[turn % known.count]
+            if (try? segment.segment.isCurrent()) != true { forget(segment) }
         }
     }
 
     /// Lets go of a name that was taken away.
-    func forget(_ name: SegmentName) { open.withLock { $0[name] = nil } }
+    func forget(_ name: SegmentName) { _ = open.withLock { $0.removeValue(forKey: name) } }
 }

@@ -105,18 +105,27 @@ package final class GatewayService: Service {
 
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
+        guard let response = response(to: exchange, context) else { return .later }
+        // Whoever has the answer may send the next body: the room of this one is free by then.
+        exchange.mayTake = nil
+        (exchange.state as? PendingRequest)?.upload = nil
+        return .now(response)
+    }
+
+    /// The answer; nil if it needs a worker.
+    private func response(to exchange: Exchange, _ context: RequestContext) -> Response? {
         var attemptsLeft = 8
         while true {
             do {
-                return .now(try respond(to: exchange, context))
+                return try respond(to: exchange, context)
             } catch is Deferral {
-                return .later
-            } catch SegmentError.busy where !mayBlock {
-                return .later
+                return nil
+            } catch SegmentError.busy where !context.mayBlock {
+                return nil
             } catch SegmentError.replaced where attemptsLeft > 0 {
                 attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
             } catch {
-                return .now(Problem(error).response)
+                return Problem(error).response
             }
         }
     }
@@ -129,14 +138,20 @@ package final class GatewayService: Service {
 
     package func tooLarge(limit: Int) -> Response { tooLargeProblem.response }
 
-    /// Takes room for the body: for all of it where its length is known, else piece by piece as it comes.
+    /// Takes room for the body piece by piece as it comes; a small one needs none.
+    ///
+    /// What a client only announces costs nothing, so that announcements cannot keep others out.
     private func reserveUpload(_ exchange: Exchange, _ pending: PendingRequest) throws {
-        let length = exchange.contentLength.map { Int(clamping: $0) } ?? 0
-        guard length > 0 || exchange.isChunked else { return }
-        guard let reservation = uploads.reserve(length, until: .immediate) else { throw uploadProblem }
+        let length = exchange.contentLength ?? 0
+        guard length > Self.freeUploadBytes || exchange.isChunked else { return }
+        if length > UInt64(max(uploads.limit - uploads.usedBytes, 0)) { throw uploadProblem }
+        guard let reservation = uploads.reserve(0, until: .immediate) else { throw uploadProblem }
         pending.upload = reservation
-        if exchange.isChunked { exchange.mayTake = { reservation.grow(by: $0) } }
+        exchange.mayTake = { reservation.grow(by: $0) }
     }
+
+    /// Bodies of a known length up to here are not counted.
+    private static let freeUploadBytes: UInt64 = 64 << 10
 
     private var uploadProblem: Problem {
         Problem(.busy, "expected room for the body, \(uploads.limit) bytes of bodies are coming in at once")

@@ -63,3 +63,17 @@ extension JSONValue {
         }
     }
 }
+
+extension Int {
+    /// The sum, or the greatest integer.
+    func addingClamped(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? Int.max : sum
+    }
+
+    /// The product, or the greatest integer.
+    package func multipliedClamped(by factor: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? Int.max : product
+    }
+}

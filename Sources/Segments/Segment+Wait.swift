@@ -31,7 +31,9 @@ extension Segment {
         }
     }
 
-    /// Sleeps while the page says this sequence; false if the deadline has passed. May wake for nothing.
+    /// Sleeps while the page says this sequence; false if the deadline has passed.
+    ///
+    /// May wake for nothing.
     ///
     /// The kernel reads the word, so that a page which is gone is an error of the next load and no fault here.
     private func sleep(while sequence: UInt64, until deadline: Deadline) throws(SegmentError) -> Bool {

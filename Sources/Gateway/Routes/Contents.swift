@@ -9,8 +9,10 @@ struct Contents {
     private enum Piece {
         /// One element everywhere.
         case element([UInt8])
-        /// All bytes of the array.
-        case bytes(ByteSource)
+        /// All bytes of the array, or the first of them.
+        case bytes([UInt8])
+        /// All bytes of the array, in memory of their own.
+        case source(ByteSource)
     }
 
     private var pieces: [(array: ArrayBuffer, piece: Piece)] = []
@@ -18,10 +20,7 @@ struct Contents {
     /// Labels, and what else the layout itself says.
     init(of header: SegmentHeader) {
         for (array, wanted) in zip(header.arrays, header.layout.arrays) {
-            guard let bytes = wanted.contents else { continue }
-            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
-            copy.copyBytes(from: bytes)
-            pieces.append((array, .bytes(ByteSource(UnsafeRawBufferPointer(copy)) { copy.deallocate() })))
+            if let bytes = wanted.contents { pieces.append((array, .bytes(bytes))) }
         }
     }
 
@@ -54,7 +53,7 @@ struct Contents {
             let bytes = UnsafeMutableRawBufferPointer(start: place, count: selection.region.byteCount)
             places.append(bytes)
             let source = ByteSource(UnsafeRawBufferPointer(bytes)) { free(place) }
-            pieces.append((header.arrays[array], .bytes(source)))
+            pieces.append((header.arrays[array], .source(source)))
         }
         try ExcerptReader(isExact: true) { UnsafeMutableRawPointer(mutating: places[$0].baseAddress.unsafelyUnwrapped) }
             .read(&start, excerpt)
@@ -77,7 +76,16 @@ struct Contents {
                     Result { () throws(SegmentError) in try draft.fill(range, repeating: raw) }
                 }
                 try filled.get()
-            case .bytes(let source):
+            case .bytes(let bytes):
+                let filled: Result<Void, SegmentError> = bytes.withUnsafeBytes { raw in
+                    Result { () throws(SegmentError) in
+                        guard let base = raw.baseAddress else { return }
+                        let region = Region(byteOffset: range.lowerBound, itemByteCount: raw.count, axes: [])
+                        try draft.fill(region, from: base)
+                    }
+                }
+                try filled.get()
+            case .source(let source):
                 try draft.fill(Region(byteOffset: range.lowerBound, itemByteCount: range.count, axes: []), from: source)
             }
         }

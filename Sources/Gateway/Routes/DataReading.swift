@@ -21,7 +21,7 @@ struct DataReading {
         let form = try JSONForm(&query)
         let isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
         try query.finish()
-        let target = try DataTarget(catalog.segment(name), path: path, request, context)
+        let target = try DataTarget(catalog.segment(name, mayBlock: context.mayBlock), path: path, request, context)
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts)
         let format = try Format.choose(
@@ -37,7 +37,8 @@ struct DataReading {
         if format == .json { try Self.requireModest(excerpt) }
         let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
-        try context.leaveEventThread(for: parts.byteCount)
+        let textBytes = format == .json ? excerpt.textCount.multipliedClamped(by: Self.textBytesPerValue) : 0
+        try context.leaveEventThread(for: max(parts.byteCount, textBytes))
         if case .labels(let labels) = excerpt, format != .json {
             return try self.labels(labels, target, format, context)
         }
@@ -45,9 +46,10 @@ struct DataReading {
         if exchange.method == .head, format != .json, !isRelaxed {
             return try head(target, try Self.array(excerpt, format), format, context)
         }
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, until: context.deadline)
+        let reservation = try pool.budget.require(parts.byteCount + textBytes, until: context.deadline)
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, reservation)
         let snapshot = try take(copy.snapshotParts(parts), of: target, isRelaxed, context)
-        return try answer(target, excerpt, copy, format, form, snapshot, until: context.deadline)
+        return try answer(target, excerpt, copy, format, form, snapshot, reservation)
     }
 
     /// A snapshot, or, where the client wants none, what there is; nil for the latter.
@@ -71,17 +73,20 @@ struct DataReading {
         _ context: RequestContext
     ) throws -> Response {
         var wide = ExcerptParts()
-        _ = target.excerpt(&wide)
+        let textBytes = target.excerpt(&wide).textCount.multipliedClamped(by: Self.textBytesPerValue)
+        let kept = wide.byteCount
         let count = wide.parts.count
         let conditions = try target.addConditions(to: &wide)
         try context.leaveEventThread(for: wide.byteCount)
-        let all = try PartsCopy(wide, pool: pool, until: context.deadline)
+        let needed = wide.byteCount + kept + (format == .json ? textBytes : 0)
+        let reservation = try pool.budget.require(needed, until: context.deadline)
+        let all = try PartsCopy(wide, pool: pool, reservation)
         let snapshot = try take(all.snapshotParts(wide), of: target, isRelaxed, context)
         let places = all.places
         let rows = try target.rows(conditions) { UnsafeRawPointer(places[$0]) }
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts, picks: target.picks.map { $0.subset(rows) })
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, until: context.deadline)
+        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, reservation)
         for part in 0..<count {
             let size = parts.parts[part].selection.region.itemByteCount
             var next = copy.place(part)
@@ -90,7 +95,8 @@ struct DataReading {
                 next += size
             }
         }
-        return try answer(target, excerpt, copy, format, form, snapshot, until: context.deadline)
+        withExtendedLifetime(all) {}
+        return try answer(target, excerpt, copy, format, form, snapshot, reservation)
     }
 
     /// Bytes of text that a value takes in JSON, about.
@@ -103,7 +109,7 @@ struct DataReading {
         _ format: Format,
         _ form: JSONForm,
         _ snapshot: Snapshot?,
-        until deadline: Deadline
+        _ reservation: MemoryReservation?
     ) throws -> Response {
         var fields = Self.cacheFields
         if let snapshot {
@@ -114,9 +120,6 @@ struct DataReading {
             fields += Self.fields(try Self.array(excerpt, format), format)
             return Response(status: 200, headers: fields, body: copy.body().body())
         }
-        let textBytes = excerpt.textCount * Self.textBytesPerValue
-        let reservation =
-            textBytes < PrivateCopy.countedFrom ? nil : try pool.budget.require(textBytes, until: deadline)
         let places = copy.places
         var json = JSONWriter(capacity: 256)
         let writer = ExcerptJSON(
@@ -126,6 +129,7 @@ struct DataReading {
             attrs: target.isRoot ? target.open.header.attrs : "{}"
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)
+        withExtendedLifetime(copy) {}
         return .json(json.finish(), headers: fields, countedBy: reservation)
     }
 
@@ -137,7 +141,13 @@ struct DataReading {
         _ context: RequestContext
     ) throws -> Response {
         guard let dtype = labels.dtype else { preconditionFailure("texts are acceptable as JSON only") }
-        try context.leaveEventThread(for: labels.count * 8)
+        let needed = labels.count.multipliedClamped(by: 32)
+        if labels.count > Self.mostValues {
+            throw Problem(.tooLarge, "expected at most \(Self.mostValues) labels, got \(labels.count)")
+        }
+        try context.leaveEventThread(for: needed)
+        let reservation = try pool.budget.require(needed, until: context.deadline)
+        defer { withExtendedLifetime(reservation) {} }
         let part = Excerpt.Part(number: 0, type: .init(dtype: dtype), shape: labels.shape)
         let prefix = format == .npy ? Npy.header(dtype: dtype, shape: part.shape) : []
         var bytes = ByteBuffer()

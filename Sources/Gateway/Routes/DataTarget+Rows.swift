@@ -33,10 +33,17 @@ extension DataTarget {
         }
     }
 
+    /// So many rows are judged by one request.
+    private static let mostRows = 1 << 28
+
     /// Which of the rows that the picks leave satisfy all conditions; `bytes` gives the packed bytes of a part.
     func rows(_ needed: ConditionParts, bytes: (Int) -> UnsafeRawPointer) throws -> [Int] {
         guard let pick = picks.first, let axis = placed.axes.first else { return [] }
-        var mask = [Bool](repeating: true, count: pick.count ?? 1)
+        let count = pick.count ?? 1
+        guard count <= Self.mostRows else {
+            throw Problem(.tooLarge, "expected at most \(Self.mostRows) rows to judge, got \(count)")
+        }
+        var mask = [Bool](repeating: true, count: count)
         for (condition, part, type) in needed.conditions {
             if let part, let type {
                 try condition.narrow(&mask, by: bytes(part), type)

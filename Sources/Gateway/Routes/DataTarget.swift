@@ -27,7 +27,34 @@ struct DataTarget {
         picks = try Self.picks(request, placed, open, context)
         columns = try Self.columns(request, placed)
         conditions = request.conditions
+        try Self.requireCountable(placed, picks, columns, open)
         if !conditions.isEmpty { try Self.checkRows(placed, picks) }
+    }
+
+    /// Refuses a selection whose bytes no machine can count: index lists may name a position again and again.
+    private static func requireCountable(
+        _ placed: PlacedMember,
+        _ picks: [AxisPick],
+        _ columns: [Int]?,
+        _ open: OpenSegment
+    ) throws {
+        guard case .layout(let node) = placed.member else {
+            return try requireCountable(
+                picks,
+                itemBytes: open.header.arrays[safe: placed.firstArray]?.dtype.byteCount ?? 8
+            )
+        }
+        let arrays = open.header.arrays[placed.firstArray..<(placed.firstArray + node.arrays.count)]
+        let itemBytes = arrays.map(\.dtype.byteCount).max() ?? 1
+        var count = 1
+        if case .dataframe(let layout) = node.form { count = max(columns?.count ?? layout.columns.count, 1) }
+        try requireCountable(picks, itemBytes: itemBytes.multipliedClamped(by: count))
+    }
+
+    private static func requireCountable(_ picks: [AxisPick], itemBytes: Int) throws(Problem) {
+        guard let bytes = product(picks.compactMap(\.count), times: itemBytes), bytes <= Int.max / 64 else {
+            throw Problem(.tooLarge, "expected a selection that a machine can hold, got more")
+        }
     }
 
     /// Whether the member can only be read.
@@ -113,4 +140,9 @@ extension JSONOptions {
         timedeltaAsISO = try query.take("timedelta", from: [("integer", false), ("iso", true)], default: false)
         replacesInvalidText = try query.take("text", from: [("base64", false), ("replace", true)], default: false)
     }
+}
+
+extension Array {
+    /// The element at a position; nil where there is none.
+    fileprivate subscript(safe position: Int) -> Element? { indices.contains(position) ? self[position] : nil }
 }

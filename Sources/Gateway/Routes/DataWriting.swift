@@ -27,6 +27,7 @@ struct DataWriting {
         let sequence: UInt64
         if body.format == .json {
             let patches = try PatchList(body.bytes, target, context)
+            if patches.hasConditions, !context.mayBlock { throw Deferral() }
             try context.leaveEventThread(for: patches.byteCount)
             sequence = try commit(patches, condition, target.open, context)
         } else {
@@ -70,8 +71,11 @@ struct DataWriting {
         let request = try SelectionRequest(&query)
         _ = try query.take("orient", from: [("split", false), ("columns", true)], default: false)
         try query.finish()
-        let target = try DataTarget(catalog.segment(name), path: path, request, context)
+        let target = try DataTarget(catalog.segment(name, mayBlock: context.mayBlock), path: path, request, context)
         try target.requireWritable()
+        if let columns = target.columns, Set(columns).count < columns.count {
+            throw Problem(.invalidQuery, "expected every column once, for two values cannot be written to one")
+        }
         return target
     }
 

@@ -2,11 +2,14 @@ internal import Documents
 internal import Layouts
 internal import MicroHTTP
 internal import Segments
+internal import Synchronization
 
 /// The layouts of the user's own: stored as files, so that a restarted gateway knows them again.
 final class LayoutStore: Sendable {
     let registry = LayoutRegistry()
     private let folder: PrivateFolder
+    /// Held while a file and the registry change together.
+    private let change = Mutex(())
     private static let prefix = "layout-"
 
     /// Reads what earlier gateways stored.
@@ -28,15 +31,20 @@ final class LayoutStore: Sendable {
     func store(_ template: LayoutTemplate) throws -> Bool {
         var json = JSONWriter()
         template.write(to: &json)
-        try folder.store(Array(json.finish().text.utf8), as: Self.prefix + template.kind)
-        return registry.register(template)
+        let bytes = Array(json.finish().text.utf8)
+        return try change.withLock { _ in
+            try folder.store(bytes, as: Self.prefix + template.kind)
+            return registry.register(template)
+        }
     }
 
     /// Forgets a template; tells whether there was one.
     func remove(_ kind: String) throws -> Bool {
-        guard registry.template(kind) != nil else { return false }
-        try folder.remove(Self.prefix + kind)
-        return registry.forget(template: kind)
+        try change.withLock { _ in
+            guard registry.template(kind) != nil else { return false }
+            try folder.remove(Self.prefix + kind)
+            return registry.forget(template: kind)
+        }
     }
 
     /// What stands in a file, the kind left out, which its name says.
@@ -65,6 +73,9 @@ struct UnreadableLayout: Error, CustomStringConvertible {
 struct LayoutRoutes {
     let store: LayoutStore
 
+    /// The most bytes of a layout's JSON.
+    private static let mostBytes = 1 << 20
+
     /// `GET /layouts`.
     func list(_ query: Query) throws -> Response {
         try query.finish()
@@ -92,11 +103,14 @@ struct LayoutRoutes {
         if store.registry.isBuiltIn(kind) {
             throw Problem(.alreadyExists, "the kind \(kind) is built in")
         }
+        if !context.mayBlock { throw Deferral() }
+        guard context.exchange.body.count <= Self.mostBytes else {
+            throw Problem(.tooLarge, "expected a layout of at most \(Self.mostBytes) bytes, got more")
+        }
         var reader = JSONReader(context.exchange.body)
         let value = try reader.value()
         try reader.finish()
         if value.hasOverflow { throw Problem(.invalidJSON, "the layout has a number that no double can hold") }
-        if !context.mayBlock { throw Deferral() }
         let template = try LayoutTemplate(kind: kind, value)
         try template.check(among: store.registry)
         return Self.answer(template, status: try store.store(template) ? 201 : 200)

@@ -7,7 +7,12 @@ struct PartsCopy: ~Copyable {
     private let offsets: [Int]
 
     /// Takes memory for parts; a single part stands right behind the prefix.
-    init(_ parts: ExcerptParts, prefix: [UInt8] = [], pool: SnapshotPool, until deadline: Deadline) throws {
+    init(
+        _ parts: ExcerptParts,
+        prefix: [UInt8] = [],
+        pool: SnapshotPool,
+        _ reservation: MemoryReservation?
+    ) throws(Problem) {
         var offsets: [Int] = []
         var next = 0
         for (_, selection) in parts.parts {
@@ -16,7 +21,7 @@ struct PartsCopy: ~Copyable {
             next += selection.region.byteCount
         }
         self.offsets = offsets
-        memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, until: deadline)
+        memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, reservation)
     }
 
     /// Where a part's bytes begin.

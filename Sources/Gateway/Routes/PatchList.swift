@@ -106,6 +106,7 @@ struct PatchList {
         }
         var reader = start
         var patches: [Patch] = []
+        var partCount = 0
         try reader.beginObject()
         guard try reader.nextKey() == "patches" else {
             throw Problem(.invalidJSON, "expected nothing beside patches")
@@ -136,11 +137,18 @@ struct PatchList {
             let place = try DataTarget(target.open, path: path, request, context)
             try place.requireWritable()
             patches.append(Patch(target: place, value: value))
+            partCount += place.partCount
+            guard partCount <= mostParts else {
+                throw Problem(.tooLarge, "expected patches of at most \(mostParts) arrays together, got more")
+            }
         }
         if try reader.nextKey() != nil { throw Problem(.invalidJSON, "expected nothing beside patches") }
         try reader.finish()
         return patches
     }
+
+    /// So many arrays may be written by one body, counted again for each patch.
+    private static let mostParts = 200_000
 
     private static func path(_ json: JSONValue?) throws -> [String] {
         switch json {
@@ -158,10 +166,20 @@ struct PatchList {
 }
 
 extension DataTarget {
+    /// How many arrays it writes to, about.
+    fileprivate var partCount: Int {
+        guard case .layout(let node) = placed.member else { return 1 }
+        return columns?.count ?? node.arrays.count
+    }
+
     /// Whether it is the whole of its segment, nothing picked.
     var isAllOfSegment: Bool {
         guard isRoot, columns == nil, conditions.isEmpty else { return false }
-        return zip(picks, placed.axes).allSatisfy { $0 == .range(first: 0, count: $1.extent, step: 1) }
+        return zip(picks, placed.axes).allSatisfy { pick, axis in
+            // A step means nothing where there is at most one position.
+            guard case .range(0, axis.extent, let step) = pick else { return false }
+            return step == 1 || axis.extent < 2
+        }
     }
 }
 

@@ -21,10 +21,9 @@ struct PrivateCopy: ~Copyable {
     /// Up to here nobody counts.
     static let countedFrom = 64 << 10
 
-    /// Takes memory; what counts comes out of the budget, and waits for its turn there until the deadline.
-    init(prefix: [UInt8], byteCount: Int, pool: SnapshotPool, until deadline: Deadline) throws {
+    /// Takes memory that the request has reserved.
+    init(prefix: [UInt8], byteCount: Int, pool: SnapshotPool, _ reservation: MemoryReservation?) throws(Problem) {
         let total = prefix.count + byteCount
-        let reservation = total < Self.countedFrom ? nil : try pool.budget.require(total, until: deadline)
         let (memory, base) = try Self.take(total, from: pool)
         prefix.withUnsafeBytes { if let first = $0.baseAddress { base.copyMemory(from: first, byteCount: $0.count) } }
         self.byteCount = total
@@ -67,8 +66,11 @@ final class Counted {
 }
 
 extension MemoryBudget {
-    /// Takes bytes or says `busy`, which on an event thread moves the request to a worker.
-    func require(_ byteCount: Int, until deadline: Deadline) throws -> MemoryReservation {
+    /// Takes all that a request needs, at once, so that it never waits for itself; little needs nothing.
+    ///
+    /// Says `busy` if it is not to be had, which on an event thread moves the request to a worker.
+    func require(_ byteCount: Int, until deadline: Deadline) throws -> MemoryReservation? {
+        if byteCount < PrivateCopy.countedFrom { return nil }
         if let reservation = reserve(byteCount, until: deadline) { return reservation }
         throw SegmentError.busy(
             "expected room for \(byteCount) bytes of answers in flight, \(limit) are in use or waited for"

@@ -27,7 +27,8 @@ struct SegmentCreation {
     /// `POST /segments`.
     func create(_ query: Query, _ context: RequestContext) throws -> Response {
         try query.finish()
-        try context.leaveEventThread(for: context.exchange.body.count)
+        // Reserving memory takes a while however small the body is.
+        if !context.mayBlock { throw Deferral() }
         let order = try CreationOrder(reading: context.exchange.body, registry)
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
@@ -47,7 +48,7 @@ struct SegmentCreation {
         let exchange = context.exchange
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         let noneMatch = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
-        try context.leaveEventThread(for: exchange.body.count)
+        if !context.mayBlock { throw Deferral() }
         let format = try Format.body(exchange.header("Content-Type"))
         let order = format == .json ? try CreationOrder(reading: exchange.body, registry, name: name) : nil
         let mayReplace = asksToReplace || order?.replaces == true
@@ -95,7 +96,6 @@ struct SegmentCreation {
 
     private func draft(_ order: CreationOrder, _ context: RequestContext) throws -> SegmentDraft {
         let header = try SegmentHeader(layout: order.layout, attrs: order.attrs)
-        try context.leaveEventThread(for: header.dataBytes)
         let contents = try order.contents(of: header)
         let draft = try draft(
             header,

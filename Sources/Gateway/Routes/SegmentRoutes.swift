@@ -11,7 +11,9 @@ struct SegmentRoutes {
     /// `GET /segments/{name}`.
     func describe(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
         try query.finish()
-        let description = try Description(catalog.segment(name))
+        let open = try catalog.segment(name, mayBlock: context.mayBlock)
+        try context.leaveEventThread(for: open.segment.dataOffset * 8)
+        let description = try Description(open)
         let tag = description.tag.text()
         let fields: [(StaticString, String)] = [("ETag", tag), ("Cache-Control", "no-cache")]
         if try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.matches(tag) == true {

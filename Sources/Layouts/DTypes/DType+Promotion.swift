@@ -8,9 +8,26 @@ extension DType {
             default: return first
             }
         }
+        if let time = commonTime(dtypes) { return time }
         let numbers = dtypes.compactMap(\.number)
         guard numbers.count == dtypes.count else { return nil }
         return common(numbers)
+    }
+
+    /// The finest unit of instants, or of lengths of time.
+    private static func commonTime(_ dtypes: [DType]) -> DType? {
+        var instants: [TimeUnit] = []
+        var lengths: [TimeUnit] = []
+        for dtype in dtypes {
+            switch dtype.element {
+            case .datetime(let unit): instants.append(unit)
+            case .timedelta(let unit): lengths.append(unit)
+            default: return nil
+            }
+        }
+        guard instants.isEmpty || lengths.isEmpty else { return nil }
+        let finest = (instants + lengths).max { $1.base.isFiner(than: $0.base) }
+        return finest.map { DType(lengths.isEmpty ? .datetime($0) : .timedelta($0)) }
     }
 
     /// What kind of number an element is, and how many bytes it, or each of its parts, has.

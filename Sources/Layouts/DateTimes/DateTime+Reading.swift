@@ -10,7 +10,9 @@ extension DateTime {
     }
 
     /// Reads `2024`, `2024-01`, `2024-01-31`, with a time from `T12` to `T12:30:15.000000001`, a space for the `T`,
-    /// and `Z` or an offset, which is taken off; `NaT` is NaT. Without an offset it is local time of the zone.
+    /// and `Z` or an offset, which is taken off; `NaT` is NaT.
+    ///
+    /// Without an offset it is local time of the zone.
     package static func read(_ text: String, unit: TimeUnit, zone: TimeZone? = nil) -> Reading {
         if text == "NaT" { return .count(nat) }
         var parser = InstantParser(text)
@@ -54,7 +56,8 @@ struct Instant {
         let (scaled, overflow) = whole.multipliedReportingOverflow(by: Int128(powerOfTen(digits)))
         let step = perSecond / Int128(powerOfTen(digits))
         guard !overflow, attoseconds % step == 0 else { return nil }
-        return exact(scaled + attoseconds / step, by: Int128(unit.multiple))
+        let (total, beyond) = scaled.addingReportingOverflow(attoseconds / step)
+        return beyond ? nil : exact(total, by: Int128(unit.multiple))
     }
 
     private func exact(_ value: Int128, by step: Int128) -> Int64? {

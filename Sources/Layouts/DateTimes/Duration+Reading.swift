@@ -24,7 +24,8 @@ extension Duration {
             total = sum
         }
         guard let step = step(unit), total % step == 0 else { return nil }
-        return Int64(exactly: (isNegative ? -total : total) / step)
+        let count = total / step
+        return count == .min ? nil : Int64(exactly: isNegative ? -count : count)
     }
 
     /// Reads a step as pandas writes it: a number, 1 if it is left out, and one of D, h, min, s, ms, us and ns.

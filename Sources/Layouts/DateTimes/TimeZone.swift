@@ -28,11 +28,12 @@ package struct TimeZone: @unchecked Sendable {
     /// The instant of a local time, both in seconds since 1970 as their own clocks count.
     package func instant(ofLocal seconds: Int64) -> Int64 { shmgate_zone_instant(zone, seconds) }
 
-    /// The count of a unit, of a second or finer, whose local clock shows another count.
-    func count(ofLocal count: Int64, unit: TimeUnit) -> Int64 {
+    /// The count of a unit, of a second or finer, whose local clock shows another count; nil if the unit has none.
+    func count(ofLocal count: Int64, unit: TimeUnit) -> Int64? {
         let perSecond = Int64(powerOfTen(unit.fractionDigits ?? 0))
         let seconds = floorDivide(count, perSecond)
-        return (instant(ofLocal: seconds) - seconds) * perSecond + count
+        let shift = Int128(instant(ofLocal: seconds)) - Int128(seconds)
+        return Int64(exactly: shift * Int128(perSecond) + Int128(count))
     }
 
     /// The count of a unit, of a second or finer, that the local clock shows at another count, and the offset in seconds.

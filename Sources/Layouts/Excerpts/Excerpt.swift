@@ -151,17 +151,8 @@ extension Excerpt.Part {
     fileprivate var textCount: Int {
         var count = 1
         for extent in shape.prefix(while: { $0 > 0 }) {
-            let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-            count = overflow ? Int.max : product
+            count = count.multipliedClamped(by: extent)
         }
         return count
-    }
-}
-
-extension Int {
-    /// The sum, or the greatest integer.
-    fileprivate func addingClamped(_ other: Int) -> Int {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? Int.max : sum
     }
 }

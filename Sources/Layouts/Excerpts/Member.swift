@@ -144,16 +144,6 @@ extension LayoutNode {
     }
 }
 
-extension DataFrameLayout {
-    /// The number of a column; ``LayoutError/noSuchMember(_:)`` if there is none of the name.
-    package func column(_ name: String) throws(LayoutError) -> Int {
-        guard let column = columns.firstIndex(where: { $0.name.utf8.elementsEqual(name.utf8) }) else {
-            throw .noSuchMember("the dataframe has no column \(quoted(name))")
-        }
-        return column
-    }
-}
-
 extension DataArrayLayout.Coordinate {
     /// How many arrays of the segment are its own.
     package var arrayCount: Int { contents.labels.arrayCount }

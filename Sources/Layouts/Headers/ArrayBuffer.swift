@@ -23,7 +23,7 @@ package struct ArraySpecification: Sendable {
     package var dtype: DType
     /// Its extents.
     package var shape: [Int]
-    /// What it holds at first, in a request: labels, say; nil for zeros.
+    /// What it begins with, in a request: labels, say; nil, and what is behind it, for zeros.
     package var contents: [UInt8]?
 
     /// The same array, its path below another.

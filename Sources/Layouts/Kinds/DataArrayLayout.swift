@@ -3,6 +3,7 @@ internal import Documents
 /// An array with named dimensions and coordinates, as xarray has it:
 /// `{"kind": "dataarray", "dtype": "<f4", "dims": ["x", "y"], "coords": {"x": [1, 2], "y": ["a", "b", "c"]}}`.
 public struct DataArrayLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "dataarray"
 
     /// A coordinate: labels along a dimension of its own name, or values over some dimensions.
@@ -64,13 +65,19 @@ public struct DataArrayLayout: BuiltInLayout {
         self.dims = dims
         let extents = try Self.shape(dims, given: shape, coords)
         self.shape = extents
-        self.coords = coords.map { coordinate in
+        self.coords = try coords.map { coordinate throws(LayoutError) in
             var coordinate = coordinate
             coordinate.shape = coordinate.dims.map { dim in dims.firstIndex(of: dim).map { extents[$0] } ?? 0 }
+            guard product(coordinate.shape, times: 1) == coordinate.contents.labels.count else {
+                throw .invalidLayout(
+                    "expected data of the shape \(tuple(coordinate.shape)) for the coordinate \(quoted(coordinate.name))"
+                )
+            }
             return coordinate
         }
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let name = try fields.name()
         let type = try ValueType(&fields)
@@ -94,6 +101,7 @@ public struct DataArrayLayout: BuiltInLayout {
         try self.init(type, dims: dims, shape: shape, coords: coords, name: name)
     }
 
+    /// Itself.
     public var form: LayoutForm { .dataarray(self) }
 
     var arrays: [ArraySpecification] {

@@ -5,6 +5,7 @@ internal import Documents
 ///
 /// Columns of one dtype stand together, each on a multiple of 64 bytes, so that they are one block to pandas.
 public struct DataFrameLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "dataframe"
 
     /// A column's name and type.
@@ -33,6 +34,8 @@ public struct DataFrameLayout: BuiltInLayout {
     public let index: LabelContents
     /// For each column the place of its array among those of the layout.
     package let arrayOfColumn: [Int]
+    /// The number of each column by the bytes of its name.
+    private let columnByName: [[UInt8]: Int]
 
     /// Columns over the same rows.
     public init(columns: [Column], index: LabelContents) throws(LayoutError) {
@@ -47,8 +50,10 @@ public struct DataFrameLayout: BuiltInLayout {
         var places = [Int](repeating: 0, count: columns.count)
         for (place, column) in order.enumerated() { places[column] = place }
         arrayOfColumn = places
+        columnByName = Dictionary(uniqueKeysWithValues: columns.enumerated().map { (Array($1.name.utf8), $0) })
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let columns: [Column]
         switch (fields.optional("columns"), fields.optional("dtypes")) {
@@ -66,7 +71,16 @@ public struct DataFrameLayout: BuiltInLayout {
         )
     }
 
+    /// Itself.
     public var form: LayoutForm { .dataframe(self) }
+
+    /// The number of a column; ``LayoutError/noSuchMember(_:)`` if there is none of the name.
+    package func column(_ name: String) throws(LayoutError) -> Int {
+        guard let column = columnByName[Array(name.utf8)] else {
+            throw .noSuchMember("the dataframe has no column \(quoted(name))")
+        }
+        return column
+    }
 
     var arrays: [ArraySpecification] {
         var arrays = [ArraySpecification?](repeating: nil, count: columns.count)

@@ -2,6 +2,7 @@ internal import Documents
 
 /// A JSON value as UTF-8 text, padded with NUL: `{"kind": "json", "value": {"a": 1}, "capacity": 1000}`.
 public struct JSONLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "json"
 
     /// The most bytes that its text may have.
@@ -15,6 +16,7 @@ public struct JSONLayout: BuiltInLayout {
         text = capacity < 4 ? [] : Array("null".utf8)
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let value = fields.context.isHeader ? nil : fields.optional("value") ?? .null
         text = value.map { Array(Layouts.text(of: $0).utf8) } ?? []
@@ -24,18 +26,12 @@ public struct JSONLayout: BuiltInLayout {
         }
     }
 
+    /// Itself.
     public var form: LayoutForm { .json(self) }
 
     var arrays: [ArraySpecification] {
-        let padding = [UInt8](repeating: 0, count: text.isEmpty ? 0 : capacity - text.count)
-        return [
-            ArraySpecification(
-                path: "values",
-                dtype: DType(.uint8),
-                shape: [capacity],
-                contents: text.isEmpty ? nil : text + padding
-            )
-        ]
+        let contents = text.isEmpty ? nil : text
+        return [ArraySpecification(path: "values", dtype: DType(.uint8), shape: [capacity], contents: contents)]
     }
 
     func writeFields(to json: inout JSONWriter) {

@@ -30,8 +30,10 @@ public struct LayoutNode: Sendable {
         self.alias = alias
         arrays = form.builtIn.arrays
         switch form {
-        case .structure(let layout): weight = layout.members.reduce(1) { $0 + $1.layout.weight }
-        case .list(let layout): weight = 1 + layout.item.weight
+        case .structure(let layout): weight = layout.members.reduce(1) { $0.addingClamped($1.layout.weight) }
+        case .list(let layout):
+            let (items, overflow) = layout.item.weight.multipliedReportingOverflow(by: layout.count)
+            weight = overflow ? Int.max : min(items, Int.max - 1) + 1
         default: weight = 1
         }
     }
@@ -79,7 +81,7 @@ extension LayoutNode {
         }
         try fields.finish()
         self.init(form, alias: alias)
-        guard max(arrays.count, weight) <= Self.maximumArrayCount else {
+        guard arrays.count <= Self.maximumArrayCount, weight <= 2 * Self.maximumArrayCount else {
             throw .invalidLayout("expected a layout of at most \(Self.maximumArrayCount) arrays and layouts, got more")
         }
         for array in arrays where product(array.shape, times: array.dtype.byteCount) == nil {

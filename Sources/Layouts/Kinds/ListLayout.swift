@@ -2,6 +2,7 @@ internal import Documents
 
 /// So many of one layout: `{"kind": "list", "item": {…}, "count": 4}`.
 public struct ListLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "list"
 
     /// The layout of every item.
@@ -21,11 +22,13 @@ public struct ListLayout: BuiltInLayout {
         self.count = count
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         let item = try LayoutNode(fields.value("item"), fields.context, depth: fields.depth + 1)
         try self.init(of: item, count: fields.count("count"))
     }
 
+    /// Itself.
     public var form: LayoutForm { .list(self) }
 
     var arrays: [ArraySpecification] {

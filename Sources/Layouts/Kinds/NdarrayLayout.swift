@@ -2,6 +2,7 @@ internal import Documents
 
 /// One array of any dtype and shape: `{"kind": "ndarray", "dtype": "<f4", "shape": [3, 5]}`.
 public struct NdarrayLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "ndarray"
 
     /// The type of its elements.
@@ -15,11 +16,13 @@ public struct NdarrayLayout: BuiltInLayout {
         self.shape = shape
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         dtype = try fields.dtype("dtype")
         shape = try fields.shape("shape")
     }
 
+    /// Itself.
     public var form: LayoutForm { .ndarray(self) }
 
     var arrays: [ArraySpecification] { [ArraySpecification(path: "values", dtype: dtype, shape: shape)] }

@@ -2,6 +2,7 @@ internal import Documents
 
 /// A column of values with labels: `{"kind": "series", "dtype": "<f4", "index": ["a", "b", "c"]}`.
 public struct SeriesLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "series"
 
     /// The name, as pandas has it.
@@ -25,12 +26,14 @@ public struct SeriesLayout: BuiltInLayout {
         self.name = name
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         name = try fields.name()
         type = try ValueType(&fields)
         index = try LabelContents(fields.value("index"), path: "index", fields.context)
     }
 
+    /// Itself.
     public var form: LayoutForm { .series(self) }
 
     var arrays: [ArraySpecification] {

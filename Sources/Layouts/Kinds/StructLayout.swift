@@ -2,6 +2,7 @@ internal import Documents
 
 /// Named members, each with a layout of its own: `{"kind": "struct", "members": {"bids": {…}, "asks": {…}}}`.
 public struct StructLayout: BuiltInLayout {
+    /// The word for it in JSON.
     public static let kind = "struct"
 
     /// In the order that the user gave them.
@@ -16,6 +17,7 @@ public struct StructLayout: BuiltInLayout {
         self.members = members
     }
 
+    /// Reads its fields.
     public init(fields: inout LayoutFields) throws(LayoutError) {
         guard case .object(let object) = try fields.value("members") else {
             throw .invalidLayout("expected members as an object")
@@ -27,6 +29,7 @@ public struct StructLayout: BuiltInLayout {
         try self.init(members)
     }
 
+    /// Itself.
     public var form: LayoutForm { .structure(self) }
 
     var arrays: [ArraySpecification] {

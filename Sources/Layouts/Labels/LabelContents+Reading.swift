@@ -184,6 +184,9 @@ extension LabelContents {
         }
     }
 
+    /// The most labels that a start and a step may stand for: a short request is not to fill the memory.
+    private static let mostPeriods = 1 << 27
+
     private static func dateRange(
         _ object: JSONObject,
         _ dtype: DType,
@@ -203,14 +206,19 @@ extension LabelContents {
             throw .invalidLayout("expected a freq such as 1D, 2h, 15min, 1s or 100ms, got \(quoted(freq))")
         }
         let (reach, overflow) = step.multipliedReportingOverflow(by: Int64(max(periods - 1, 0)))
-        guard !overflow, !start.addingReportingOverflow(reach).overflow, periods <= Int.max / 8 else {
-            throw .invalidLayout("the date range goes beyond what \(dtype) can hold")
+        let beyond = LayoutError.invalidLayout("the date range goes beyond what \(dtype) can hold")
+        guard !overflow, !start.addingReportingOverflow(reach).overflow else { throw beyond }
+        guard periods <= mostPeriods else {
+            throw .invalidLayout("expected a date range of at most \(mostPeriods) periods, got \(periods)")
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 * periods)
         for index in 0..<periods {
             var count = start + step * Int64(index)
-            if isLocal, let zone { count = zone.count(ofLocal: count, unit: unit) }
+            if isLocal, let zone {
+                guard let instant = zone.count(ofLocal: count, unit: unit) else { throw beyond }
+                count = instant
+            }
             withUnsafeBytes(of: count.littleEndian) { bytes.append(contentsOf: $0) }
         }
         return LabelContents(labels: .elements(dtype, count: periods, zone: zoneName), buffers: [bytes])

@@ -84,12 +84,14 @@ extension LabelIndex {
     /// order every time.
     package var searchByteCount: Int {
         if case .range = contents.labels { return 0 }
-        guard let facts = knownFacts.withLock({ $0 }) else { return count.multipliedClamped(by: 64) }
+        // While another thread surveys them the lock is held, and what it finds is not known yet.
+        let known = knownFacts.withLockIfAvailable { $0 } ?? nil
+        guard let facts = known else { return count.multipliedClamped(by: 64) }
         switch facts.order {
         case .ascending: return 0
         case .descending: return count.multipliedClamped(by: 8)
         case .none:
-            let isReady = knownTable.withLock { $0 != nil }
+            let isReady = knownTable.withLockIfAvailable { $0 != nil } ?? false
             return count.multipliedClamped(by: isReady ? 8 : 64)
         }
     }
@@ -253,13 +255,5 @@ private struct InstantGrain {
     /// How many of a finer unit make one of a base; 1 where it is not finer.
     private static func units(of base: TimeUnit.Base, in unit: TimeUnit) -> Int64 {
         Duration.convert(1, from: TimeUnit(base), to: unit) ?? 1
-    }
-}
-
-extension Int {
-    /// The product, or the greatest integer.
-    fileprivate func multipliedClamped(by factor: Int) -> Int {
-        let (product, overflow) = multipliedReportingOverflow(by: factor)
-        return overflow ? Int.max : product
     }
 }

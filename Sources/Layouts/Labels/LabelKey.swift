@@ -75,8 +75,8 @@ struct KeyCoding: Sendable {
 
     /// The nearest integer that there is.
     private static func integer(_ value: Double) -> Int128 {
-        if value.isNaN { return .max }
-        return Int128(exactly: value) ?? (value < 0 ? .min : .max)
+        if value.isNaN { return 1 << 66 }
+        return Int128(exactly: min(max(value, -0x1p66), 0x1p66)) ?? 0
     }
 }
 

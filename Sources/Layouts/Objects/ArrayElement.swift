@@ -30,18 +30,58 @@ extension ArrayElement {
     }
 }
 
-extension Int8: ArrayElement { public static let dtype = DType(.int8) }
-extension Int16: ArrayElement { public static let dtype = DType(.int16) }
-extension Int32: ArrayElement { public static let dtype = DType(.int32) }
-extension UInt8: ArrayElement { public static let dtype = DType(.uint8) }
-extension UInt32: ArrayElement { public static let dtype = DType(.uint32) }
-extension UInt64: ArrayElement { public static let dtype = DType(.uint64) }
-extension UInt: ArrayElement { public static let dtype = DType(.uint64) }
-extension Float16: ArrayElement { public static let dtype = DType(.float16) }
-extension Float: ArrayElement { public static let dtype = DType(.float32) }
-extension Double: ArrayElement { public static let dtype = DType(.float64) }
+extension Int8: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.int8)
+}
+
+extension Int16: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.int16)
+}
+
+extension Int32: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.int32)
+}
+
+extension UInt8: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.uint8)
+}
+
+extension UInt32: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.uint32)
+}
+
+extension UInt64: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.uint64)
+}
+
+extension UInt: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.uint64)
+}
+
+extension Float16: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.float16)
+}
+
+extension Float: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.float32)
+}
+
+extension Double: ArrayElement {
+    /// The dtype of the elements.
+    public static let dtype = DType(.float64)
+}
 
 extension Int64: ArrayElement {
+    /// The dtype of the elements.
     public static let dtype = DType(.int64)
 
     /// Besides int64 the counts of datetime64 and timedelta64; `Int64.min` is NaT.
@@ -49,6 +89,7 @@ extension Int64: ArrayElement {
 }
 
 extension Int: ArrayElement {
+    /// The dtype of the elements.
     public static let dtype = DType(.int64)
 
     /// As for `Int64`.
@@ -56,6 +97,7 @@ extension Int: ArrayElement {
 }
 
 extension UInt16: ArrayElement {
+    /// The dtype of the elements.
     public static let dtype = DType(.uint16)
 
     /// Besides uint16 the bits of a bfloat16, as NumPy alone sees them.
@@ -89,6 +131,7 @@ extension DType {
 /// Swift's own `Bool` cannot view shared memory: any other byte that a neighbour stores there would be undefined
 /// behaviour. Here every byte but 0 is true.
 public struct ByteBool: ArrayElement, Hashable, ExpressibleByBooleanLiteral, CustomStringConvertible {
+    /// The dtype of the elements.
     public static let dtype = DType(.bool)
 
     private let byte: UInt8

@@ -88,7 +88,8 @@ struct LabelQuery {
     ) throws {
         if isText { throw LayoutError.noSuchLabel("expected a number among labels of \(dtype), got a string") }
         if !coding.isFloat, let value = Int128(word) {
-            self.init(.number(value))
+            // Beyond every label of 64 bits, but not so far that distances overflow.
+            self.init(.number(min(max(value, -(1 << 66)), 1 << 66)))
             return
         }
         guard let value = Double(word) ?? (["NaN", "NaT"].contains(word) ? Double.nan : nil) else {

@@ -96,6 +96,9 @@ package enum LabelSelection: Sendable {
 }
 
 extension LabelIndex {
+    /// So many positions a list of labels may pick, or as many as there are labels.
+    private static let mostPicked = 1 << 20
+
     /// The positions that a selection picks; what is not there is ``LayoutError/noSuchLabel(_:)``.
     ///
     /// The tolerance is a text: a number, or for times a length of time.
@@ -123,6 +126,11 @@ extension LabelIndex {
                 if let method {
                     positions.append(try position(query, method, tolerance, .json(item)))
                 } else if let key = query.exact, let pick = try pick(of: key) {
+                    guard positions.count <= max(count, Self.mostPicked) - (pick.count ?? 1) else {
+                        throw LayoutError.invalidQuery(
+                            "expected a list that picks at most \(max(count, Self.mostPicked)) positions, got more"
+                        )
+                    }
                     positions += pick.positions
                 } else {
                     throw missing(.json(item))

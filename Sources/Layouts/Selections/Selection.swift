@@ -14,7 +14,11 @@ public struct Selection: Sendable {
 
     /// Applies a slice to an array, as NumPy does; index lists work on their own axis, as xarray's do.
     public init(_ slice: Slice, of array: ArrayBuffer) throws(LayoutError) {
-        self.init(try slice.picks(of: array.shape), of: array)
+        let picks = try slice.picks(of: array.shape)
+        guard product(picks.compactMap(\.count), times: array.dtype.byteCount) != nil else {
+            throw .invalidSlice("expected a slice that picks what a machine can hold, got more")
+        }
+        self.init(picks, of: array)
     }
 
     /// What one pick for each axis picks of an array; positions lie inside their axes.

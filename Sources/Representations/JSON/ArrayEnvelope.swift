@@ -7,6 +7,8 @@ struct ArrayEnvelope {
     let isBytes: Bool
     let dtype: DType
     let zone: String?
+    /// The most elements that are read.
+    let limit: Int
 
     /// Reads the next value of a document.
     func read(_ reader: inout JSONReader) throws -> PackedArray {
@@ -46,7 +48,7 @@ struct ArrayEnvelope {
 
     private func bare(_ reader: inout JSONReader) throws -> PackedArray {
         guard isBytes, try reader.peek() == .string else {
-            return try ArrayJSON.read(&reader, dtype: dtype, zone: zone.flatMap(TimeZone.named))
+            return try ArrayJSON.read(&reader, dtype: dtype, zone: zone.flatMap(TimeZone.named), atMost: limit)
         }
         var bytes = ByteBuffer()
         guard decodeBase64(try reader.string(), into: &bytes) else {

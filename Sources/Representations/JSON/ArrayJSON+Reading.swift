@@ -4,14 +4,20 @@ package import Layouts
 extension ArrayJSON {
     /// Reads the next value of a document as an array of a dtype: nested lists of elements, or one element.
     ///
+    /// No more than `limit` elements are read: what is to be broadcast is never larger than its target.
+    ///
     /// The shape is that of the lists; every list of one level has to have the same length.
     package static func read(
         _ reader: inout JSONReader,
         dtype: DType,
-        zone: TimeZone? = nil
+        zone: TimeZone? = nil,
+        atMost limit: Int = .max
     ) throws(RepresentationError) -> PackedArray {
         var scout = reader
         let shape = try shape(&scout, elementDepth: elementDepth(dtype))
+        guard let count = product(shape, times: 1), count <= limit else {
+            throw .shapeMismatch("expected at most \(limit) elements, got the shape \(tuple(shape))")
+        }
         let array = try PackedArray(dtype: dtype, shape: shape)
         let element = ElementReader(dtype, zone: zone)
         var next = array.base

@@ -25,7 +25,12 @@ package struct ExcerptReader {
         case .array(let part), .bytes(let part):
             var isBytes = false
             if case .bytes = excerpt { isBytes = true }
-            let form = ArrayEnvelope(isBytes: isBytes, dtype: part.type.dtype, zone: part.type.zone)
+            let form = ArrayEnvelope(
+                isBytes: isBytes,
+                dtype: part.type.dtype,
+                zone: part.type.zone,
+                limit: part.mostElements
+            )
             try store(try form.read(&reader), part)
         case .json(let part): try readText(&reader, part)
         case .series(let series): try read(&reader, series)
@@ -64,17 +69,29 @@ package struct ExcerptReader {
         guard try reader.peek() == .object else {
             throw RepresentationError.shapeMismatch("expected an object of members for a struct")
         }
-        var missing = members.map(\.name)
+        var places: [[UInt8]: Int] = [:]
+        var isSeen = [Bool](repeating: false, count: members.count)
+        var next = 0
         try reader.beginObject()
         while let key = try reader.nextKey() {
-            guard let place = missing.firstIndex(where: { $0.utf8.elementsEqual(key.utf8) }),
-                let member = members.first(where: { $0.name.utf8.elementsEqual(key.utf8) })
-            else { throw RepresentationError.labelMismatch("the struct has no member \"\(key)\"") }
-            missing.remove(at: place)
-            try read(&reader, member.excerpt)
+            // Mostly members come in their order; a dictionary is made for those that do not.
+            if next >= members.count || !members[next].name.utf8.elementsEqual(key.utf8) {
+                if places.isEmpty {
+                    for (place, member) in members.enumerated() { places[Array(member.name.utf8)] = place }
+                }
+                guard let place = places[Array(key.utf8)] else {
+                    throw RepresentationError.labelMismatch("the struct has no member \"\(key)\"")
+                }
+                next = place
+            }
+            isSeen[next] = true
+            try read(&reader, members[next].excerpt)
+            next += 1
         }
-        if let name = missing.first {
-            throw RepresentationError.labelMismatch("expected all members of the struct, \"\(name)\" is missing")
+        if let place = isSeen.firstIndex(of: false) {
+            throw RepresentationError.labelMismatch(
+                "expected all members of the struct, \"\(members[place].name)\" is missing"
+            )
         }
     }
 
@@ -154,10 +171,10 @@ package struct ExcerptReader {
         }
         let zone = part.type.zone.flatMap(TimeZone.named)
         if var data {
-            let array = try ArrayJSON.read(&data, dtype: part.type.dtype, zone: zone)
+            let array = try ArrayJSON.read(&data, dtype: part.type.dtype, zone: zone, atMost: part.mostElements)
             try store(try array.restoring(shape), part)
         } else {
-            try store(try ArrayJSON.read(&reader, dtype: part.type.dtype, zone: zone), part)
+            try store(try ArrayJSON.read(&reader, dtype: part.type.dtype, zone: zone, atMost: part.mostElements), part)
         }
     }
 
@@ -226,7 +243,7 @@ extension ExcerptReader {
             }
             let part = frame.columns[count].values
             let zone = part.type.zone.flatMap(TimeZone.named)
-            try store(try ArrayJSON.read(&reader, dtype: part.type.dtype, zone: zone), part)
+            try store(try ArrayJSON.read(&reader, dtype: part.type.dtype, zone: zone, atMost: part.mostElements), part)
             count += 1
         }
         if count < frame.columns.count {
@@ -378,4 +395,9 @@ private struct ElementReaders {
             for row in 1..<max(count, 1) { memcpy(column.base + row * column.step, column.base, column.step) }
         }
     }
+}
+
+extension Excerpt.Part {
+    /// How many elements a body may bring for it; one is none too many for an empty one.
+    fileprivate var mostElements: Int { max(product(shape, times: 1) ?? 1, 1) }
 }
