@@ -69,9 +69,7 @@ import Testing
     func times() throws {
         let instants = [try DType("datetime64[s]"), try DType("datetime64[ns]")]
         let durations = [try DType("timedelta64[ms]"), try DType("timedelta64[s]")]
-        withKnownIssue("times of several units become objects") {
-            #expect(DType.common(of: instants) == instants[1])
-            #expect(DType.common(of: durations) == durations[0])
-        }
+        #expect(DType.common(of: instants) == instants[1])
+        #expect(DType.common(of: durations) == durations[0])
     }
 }
