@@ -524,9 +524,9 @@ import Testing
         #expect(try index.positions(of: "2023") == [])
         #expect(try index.positions(of: .integer(1_706_659_200_000_000_000)) == [2])
         #expect(try index.positions(of: .integer(1_706_659_200_000_000_001)) == [])
-        #expect(try index.positions(from: "2024-01-30T12", through: "2024-01-31T00") == 1..<3)
-        #expect(try index.positions(from: nil, through: .integer(1_706_616_000_000_000_000)) == 0..<2)
-        #expect(try index.positions(from: .integer(1_706_616_000_000_000_001), through: nil) == 2..<4)
+        #expect(try index.positions(from: "2024-01-30T12", through: "2024-01-31T00") == [1, 2])
+        #expect(try index.positions(from: nil, through: .integer(1_706_616_000_000_000_000)) == [0, 1])
+        #expect(try index.positions(from: .integer(1_706_616_000_000_000_001), through: nil) == [2, 3])
         #expect(try index.position(of: "tomorrow") == nil && index.position(of: 1.5) == nil)
         let numbers = SeriesLayout(
             try ValueType(Float.dtype),

@@ -52,8 +52,16 @@ package struct LayoutTemplate: Sendable {
             values.members[place].value = member.value
         }
         let alias = JSONObject(members: [.init(name: "kind", value: .string(kind))] + values.members)
-        return (try filled(layout, values), text(of: .object(alias)))
+        let filled = try filled(layout, values)
+        var room = Self.maximumWeight
+        guard filled.fits(&room) else {
+            throw .invalidLayout("the layout \(quoted(kind)) becomes too large with its parameters filled in")
+        }
+        return (filled, text(of: .object(alias)))
     }
+
+    /// The most that a template may become: templates that each double what the next one gets would fill all memory.
+    private static let maximumWeight = 4 << 20
 
     private func filled(_ json: JSONValue, _ values: JSONObject) throws(LayoutError) -> JSONValue {
         switch json {
@@ -87,5 +95,25 @@ package struct LayoutTemplate: Sendable {
         json.key("layout")
         json.value(layout)
         json.endObject()
+    }
+}
+
+extension JSONValue {
+    /// Takes the size of the value, roughly that of its text, from what is left; stops as soon as that is not enough.
+    fileprivate func fits(_ room: inout Int) -> Bool {
+        switch self {
+        case .object(let object):
+            room -= 1
+            for member in object.members {
+                room -= member.name.utf8.count
+                guard room >= 0, member.value.fits(&room) else { return false }
+            }
+        case .array(let items):
+            room -= 1
+            for item in items { guard item.fits(&room) else { return false } }
+        case .string(let text): room -= 1 + text.utf8.count
+        case .number, .bool, .null: room -= 1
+        }
+        return room >= 0
     }
 }

@@ -46,15 +46,14 @@ public struct AxisLabels: Sendable {
 
     /// The positions from one label to another, both included; nil means from the first or to the last.
     ///
-    /// As pandas' `loc[first:last]`: labels in order need not have the ends; in labels without an order both have to
-    /// occur, each at one place, else ``LayoutError/noSuchLabel(_:)``. What is no range, as among bools, is
+    /// As pandas' `loc[first:last]`: labels in order need not have the ends, and the positions follow each other; in
+    /// labels without an order both ends have to occur, each at one place, else ``LayoutError/noSuchLabel(_:)``, and
+    /// instants between them are taken wherever they stand. What is no range, as among bools, is
     /// ``LayoutError/invalidQuery(_:)``.
-    public func positions(from first: Label?, through last: Label?) throws -> Range<Int> {
+    public func positions(from first: Label?, through last: Label?) throws -> [Int] {
         let start = try first.map { label throws(LayoutError) in try label.term(among: labels) }
         let end = try last.map { label throws(LayoutError) in try label.term(among: labels) }
-        let pick = try index.pick(.range(from: start, through: end))
-        guard case .range(let first, let count, _) = pick else { preconditionFailure("a range picks a range") }
-        return first..<(first + count)
+        return try index.pick(.range(from: start, through: end)).positions
     }
 }
 

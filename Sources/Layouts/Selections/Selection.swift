@@ -15,7 +15,9 @@ public struct Selection: Sendable {
     /// Applies a slice to an array, as NumPy does; index lists work on their own axis, as xarray's do.
     public init(_ slice: Slice, of array: ArrayBuffer) throws(LayoutError) {
         let picks = try slice.picks(of: array.shape)
-        guard product(picks.compactMap(\.count), times: array.dtype.byteCount) != nil else {
+        // Nothing fits everywhere, however long the axes beside the empty one are.
+        let counts = picks.compactMap(\.count)
+        guard counts.contains(0) || product(counts, times: array.dtype.byteCount) != nil else {
             throw .invalidSlice("expected a slice that picks what a machine can hold, got more")
         }
         self.init(picks, of: array)
