@@ -35,7 +35,7 @@ struct SegmentCreation {
         }
         let draft = try draft(order, context)
         try draft.publish(as: order.name, replacing: order.replaces, until: context.deadline)
-        return try answer(order.name, status: 201)
+        return try answer(order.name, draft, status: 201)
     }
 
     /// `PUT /segments/{name}`: from layout JSON, or an array from npy.
@@ -78,7 +78,7 @@ struct SegmentCreation {
             guard noneMatch != nil, case .alreadyExists = error else { throw error }
             throw SegmentError.preconditionFailed("expected no segment \(name), another creator was faster")
         }
-        return try answer(name, status: isReplaced ? 200 : 201)
+        return try answer(name, draft, status: isReplaced ? 200 : 201)
     }
 
     /// Refuses a PUT of another type before its body has come.
@@ -120,6 +120,18 @@ struct SegmentCreation {
         return draft
     }
 
+    /// For a segment that was made, and unlinked by somebody before it could be described.
+    private static func shortAnswer(_ name: SegmentName, _ draft: SegmentDraft, _ status: Int) -> Response {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("name")
+        json.string(name.description)
+        json.key("uuid")
+        json.string(draft.uuid.description)
+        json.endObject()
+        return .json(json.finish(), status: status, headers: [("Location", "/segments/\(name)")])
+    }
+
     private func draft(
         _ header: SegmentHeader,
         mode: UInt32,
@@ -139,9 +151,14 @@ struct SegmentCreation {
         }
     }
 
-    private func answer(_ name: SegmentName, status: Int) throws -> Response {
+    private func answer(_ name: SegmentName, _ draft: SegmentDraft, status: Int) throws -> Response {
         catalog.forget(name)
-        let description = try Description(catalog.segment(name))
+        let description: Description
+        do {
+            description = try Description(catalog.segment(name))
+        } catch SegmentError.noSuchSegment {
+            return Self.shortAnswer(name, draft, status)
+        }
         var answer = JSONWriter(capacity: 1_024)
         description.write(to: &answer)
         let fields: [(StaticString, String)] = [

@@ -74,6 +74,9 @@ extension LabelContents {
             }
             let start = numbers.count > 1 ? numbers[0] : 0
             let stop = numbers.count > 1 ? numbers[1] : numbers[0]
+            guard !stop.subtractingReportingOverflow(start).overflow else {
+                throw .invalidLayout("expected a range that spans less than 2^63, got \(numbers)")
+            }
             self.init(labels: .range(start: start, stop: stop, step: numbers.count > 2 ? numbers[2] : 1), buffers: [])
             return
         }

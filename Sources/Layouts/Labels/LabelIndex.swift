@@ -193,6 +193,9 @@ extension LabelIndex {
         var hasEqual = false
         var last: LabelKey?
         var grain = InstantGrain(contents.labels)
+        // NaN is in no order, not even alone; its key only lets it be found.
+        var hasNothing = false
+        let isFloat = coding?.isFloat ?? false
         try forEachKey { _, key in
             if let last {
                 switch (last, key) {
@@ -211,10 +214,11 @@ extension LabelIndex {
                 }
             }
             last = key
+            if isFloat, key == .number(KeyCoding.notANumber) { hasNothing = true }
             if case .number(let count) = key { grain?.add(Int64(truncatingIfNeeded: count)) }
         }
         return Facts(
-            order: isAscending ? .ascending : isDescending ? .descending : .none,
+            order: hasNothing ? .none : isAscending ? .ascending : isDescending ? .descending : .none,
             hasEqualNeighbours: hasEqual,
             resolution: grain?.resolution ?? .day
         )

@@ -92,7 +92,7 @@ struct LabelQuery {
             self.init(.number(min(max(value, -(1 << 66)), 1 << 66)))
             return
         }
-        guard let value = Double(word) ?? (["NaN", "NaT"].contains(word) ? Double.nan : nil) else {
+        guard let value = Self.decimal(word) ?? (["NaN", "NaT"].contains(word) ? Double.nan : nil) else {
             throw Self.mismatch(word, dtype)
         }
         let bounds = coding.bounds(value)
@@ -139,6 +139,11 @@ struct LabelQuery {
         // "2024-01-01 12:30" ends in a time, "2024-01-01T12:30 02:00" in an offset.
         let hasTime = word[..<space].contains { $0 == "T" || $0 == " " }
         return isOffset && hasTime ? word[..<space] + "+" + tail : word
+    }
+
+    /// A number in decimal; Swift would take hexadecimal ones too.
+    private static func decimal(_ word: String) -> Double? {
+        word.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "x") }) ? nil : Double(word)
     }
 
     private static func mismatch(_ word: String, _ dtype: DType) -> LayoutError {

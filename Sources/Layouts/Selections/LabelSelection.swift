@@ -157,6 +157,9 @@ extension LabelIndex {
             }
             return Self.pick(try positions(from: query.first, through: query.last))
         case .descending, .none:
+            if try facts().order == .descending, try query.last < key(at: count - 1) || query.first > key(at: 0) {
+                throw missing(term)
+            }
             var positions: [Int] = []
             try forEachKey { if query.first <= $1, $1 <= query.last { positions.append($0) } }
             return .list(positions)
