@@ -15,6 +15,7 @@ RUN swift package resolve
 
 # openapi.yaml is compiled in; the manifest names the test targets, so their folders must be there.
 COPY openapi.yaml ./
+COPY Examples ./Examples
 COPY Tests ./Tests
 COPY Sources ./Sources
 RUN swift build -c release --static-swift-stdlib --product shmgate \
