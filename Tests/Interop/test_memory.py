@@ -44,25 +44,34 @@ def test_an_answer_beyond_the_whole_budget_is_given_alone(own_gateway):
     assert gateway.request("GET", "/segments/big/data?format=raw").body == b"\7" * (8 * MIB)
 
 
+def asking_client(gateway, byte_count):
+    """A client that asks whether it may send a body, and the first line of what it hears."""
+    client = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)
+    head = "PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+    client.sendall(f"{head}Content-Length: {byte_count}\r\nExpect: 100-continue\r\n\r\n".encode())
+    return client, client.recv(4096)[:12]
+
+
 def test_bodies_in_flight_share_their_memory(own_gateway):
     gateway = own_gateway("--upload-memory", "3MiB")
     gateway.create("a", {"kind": "bytes", "size": 2 * MIB})
-    head = f"PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: {2 * MIB}\r\nExpect: 100-continue\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as slow:
-        slow.sendall(head.encode())
-        assert slow.recv(100).startswith(b"HTTP/1.1 100")
-        # What is only announced costs nothing.
-        assert gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW).status == 204
-        slow.sendall(b"x" * (2 * MIB - 1))
-        answer = gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW)
-        for _ in range(1000):
-            if answer.status == 503:  # else the gateway has not read what the slow client sent
-                break
-            answer = gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW)
-        assert answer.json()["code"] == "busy" and int(answer.headers["Retry-After"]) >= 1
-        assert gateway.request("PATCH", "/segments/a/data?slice=0:3", b"abc", RAW).status == 204
-        slow.sendall(b"x")
-        assert slow.recv(12) == b"HTTP/1.1 204"
+    slow, heard = asking_client(gateway, 2 * MIB)
+    assert heard == b"HTTP/1.1 100"
+    # What is only announced costs nothing.
+    assert gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW).status == 204
+    slow.sendall(b"x" * (2 * MIB - 1))
+    for _ in range(10_000):  # until the gateway has read what the slow client sent
+        other, heard = asking_client(gateway, 2 * MIB)
+        other.close()
+        if heard == b"HTTP/1.1 503":
+            break
+    answer = gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW)
+    assert answer.status == 503, answer
+    assert answer.json()["code"] == "busy" and int(answer.headers["Retry-After"]) >= 1
+    assert gateway.request("PATCH", "/segments/a/data?slice=0:3", b"abc", RAW).status == 204
+    slow.sendall(b"x")
+    assert slow.recv(12) == b"HTTP/1.1 204"
+    slow.close()
     assert gateway.request("GET", "/segments/a/data?slice=0:3&format=raw").body == b"xxx"
     assert gateway.request("PATCH", "/segments/a/data", b"y" * (2 * MIB), RAW).status == 204
 
