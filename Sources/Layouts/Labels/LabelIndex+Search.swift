@@ -19,6 +19,23 @@ extension LabelIndex {
         return start..<max(start, end)
     }
 
+    /// The positions, in their own order, of the labels between two, both included; of labels that do not ascend.
+    func positions(between first: LabelKey?, and last: LabelKey?) throws -> [Int] {
+        let ranking = try ranking()
+        func rank(where isBeyond: (LabelKey) -> Bool) throws -> Int {
+            var low = 0
+            var high = ranking.count
+            while low < high {
+                let middle = low + (high - low) / 2
+                if isBeyond(try key(at: Int(ranking[middle]))) { high = middle } else { low = middle + 1 }
+            }
+            return low
+        }
+        let start = try first.map { first in try rank { $0 >= first } } ?? 0
+        let end = try last.map { last in try rank { $0 > last } } ?? ranking.count
+        return start < end ? ranking[start..<end].map { Int($0) }.sorted() : []
+    }
+
     /// Where a label would be inserted before the first that is not ahead of it; of labels in order.
     func insertion(of key: LabelKey) throws -> Int {
         let isDescending = try facts().order == .descending

@@ -12,6 +12,7 @@ package final class LabelIndex: Sendable {
     let coding: KeyCoding?
     private let knownFacts = Mutex<Facts?>(nil)
     private let knownTable = Mutex<LabelTable?>(nil)
+    private let knownRanking = Mutex<[UInt32]?>(nil)
 
     /// Where the bytes are: one buffer for elements, two for texts, none for a range.
     private enum Source: Sendable {
@@ -66,6 +67,22 @@ package final class LabelIndex: Sendable {
         }
     }
 
+    /// The positions in the order of their labels; made at the first call, which reads every label.
+    func ranking() throws -> [UInt32] {
+        try knownRanking.withLock { known in
+            if let known { return known }
+            guard count < Int(UInt32.max) else {
+                throw LayoutError.invalidQuery("expected labels in order, or fewer than \(UInt32.max) of them")
+            }
+            var keys: [LabelKey] = []
+            keys.reserveCapacity(count)
+            try forEachKey { _, key in keys.append(key) }
+            let ranking = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.map { UInt32($0) }
+            known = ranking
+            return ranking
+        }
+    }
+
     /// Whether no label occurs twice.
     func isUnique() throws -> Bool {
         let facts = try facts()
@@ -91,7 +108,9 @@ extension LabelIndex {
         case .ascending: return 0
         case .descending: return count.multipliedClamped(by: 8)
         case .none:
-            let isReady = knownTable.withLockIfAvailable { $0 != nil } ?? false
+            let isReady =
+                (knownTable.withLockIfAvailable { $0 != nil } ?? false)
+                && (knownRanking.withLockIfAvailable { $0 != nil } ?? false)
             return count.multipliedClamped(by: isReady ? 8 : 64)
         }
     }

@@ -160,8 +160,7 @@ extension LabelIndex {
             if try facts().order == .descending, try query.last < key(at: count - 1) || query.first > key(at: 0) {
                 throw missing(term)
             }
-            var positions: [Int] = []
-            try forEachKey { if query.first <= $1, $1 <= query.last { positions.append($0) } }
+            let positions = try positions(between: query.first, and: query.last)
             return .list(positions)
         }
     }
@@ -204,12 +203,7 @@ extension LabelIndex {
         for bound in [start?.first, end?.last] {
             if let bound, try pick(of: bound) == nil { throw missing(term) }
         }
-        var positions: [Int] = []
-        try forEachKey { position, key in
-            if start.map({ $0.first <= key }) ?? true, end.map({ key <= $0.last }) ?? true {
-                positions.append(position)
-            }
-        }
+        let positions = try positions(between: start?.first, and: end?.last)
         return positions.count == count ? Self.pick(0..<count) : .list(positions)
     }
 
