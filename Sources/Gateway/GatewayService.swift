@@ -136,8 +136,6 @@ package final class GatewayService: Service {
 
     package func badRequest(_ reason: String) -> Response { Problem(.invalidHeader, reason).response }
 
-    package func tooLarge(limit: Int) -> Response { tooLargeProblem.response }
-
     /// Takes room for the body piece by piece as it comes; a small one needs none.
     ///
     /// What a client only announces costs nothing, so that announcements cannot keep others out.
