@@ -43,6 +43,31 @@ import Testing
         for (region, expected) in zip(regions, bytes) { #expect(try segment.read(region).bytes == expected) }
     }
 
+    @Test(
+        "a run larger than the caches arrives whole, wherever it begins and ends",
+        arguments: [(0, 0), (1, 3), (63, 65)]
+    )
+    func longRun(start: Int, cut: Int) throws {
+        let total = 9 << 20
+        let segment = try workshop.segment(dataBytes: total)
+        let bytes = (0..<total).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
+        try segment.write(bytes, to: segment.run(count: total))
+        let count = total - start - cut
+        let region = segment.run(start, count: count)
+        for shift in [0, 5] {
+            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count + shift + 1, alignment: 64)
+            defer { memory.deallocate() }
+            memory[shift + count] = 0xA5
+            let packed = try #require(memory.baseAddress) + shift
+            _ = try segment.snapshot(region, into: packed, until: .immediate)
+            let isSame = bytes.withUnsafeBytes {
+                UnsafeRawBufferPointer(rebasing: $0[start..<(start + count)])
+                    .elementsEqual(UnsafeRawBufferPointer(rebasing: memory[shift..<(shift + count)]))
+            }
+            #expect(isSame && memory[shift + count] == 0xA5)
+        }
+    }
+
     @Test("a snapshot of no region tells the sequence, and waits for it as any other")
     func noRegion() throws {
         let segment = try counting(8)
