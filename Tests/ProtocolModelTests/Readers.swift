@@ -44,6 +44,7 @@ extension Program {
     /// `Segment.lockedSnapshot`, the even case: leaves 3 in `again` when it has delivered, else the lock held.
     mutating func readLocked(_ suffix: String, _ mutant: Mutant?) {
         lock(isExclusive: false, mutant)
+        local { $0[$1, .again] = 0 }
         load(.sequence, into: .sequence)
         load(.data0, into: .value0, .plain)
         load(.data1, into: .value1, .plain)

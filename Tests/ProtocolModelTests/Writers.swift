@@ -157,10 +157,10 @@ extension Program {
     }
 
     /// A write through the gateway, journaled in the page.
-    static func gateway(_ value: UInt16, isWhole: Bool = false, _ mutant: Mutant? = nil) -> Program {
+    static func gateway(_ value: UInt16, name: Int = 0, isWhole: Bool = false, _ mutant: Mutant? = nil) -> Program {
         let write = Write(value: value, isWhole: isWhole)
         return Program("gateway \(value)") { program in
-            program.beginWrite(mutant)
+            program.beginWrite(name: name, mutant)
             if mutant == .journalAfterOdd { program.makeOdd(mutant) }
             if mutant != .noJournal { program.storeJournal(kind: 1, write) }
             if mutant != .journalAfterOdd { program.makeOdd(mutant) }
@@ -201,10 +201,10 @@ extension Program {
     }
 
     /// A write by a process of its own, without a journal: C, Swift's `modify`, Python's `write`.
-    static func localWriter(_ value: UInt16, isWhole: Bool = false, _ mutant: Mutant? = nil) -> Program {
+    static func localWriter(_ value: UInt16, name: Int = 0, isWhole: Bool = false, _ mutant: Mutant? = nil) -> Program {
         let write = Write(value: value, isWhole: isWhole)
         return Program("local writer \(value)") { program in
-            program.beginWrite(mutant)
+            program.beginWrite(name: name, mutant)
             if mutant != .journalNotVoided { program.store(.value(0), at: .kind) }
             if mutant != .noOdd { program.store(.register(.sequence, plus: 1), at: .sequence) }
             program.local { $0[$1, .inside] = 1 }
