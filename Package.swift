@@ -65,6 +65,7 @@ let package = Package(
         ),
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ProtocolModelTests", swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests",
             dependencies: ["CSegment", "Segments", "TestSupport"],

@@ -1,0 +1,23 @@
+/// One thing taken out of the protocol, or put in the wrong order.
+enum Mutant: String, CaseIterable {
+    case noFence = "no fence after the odd sequence"
+    case noOdd = "no odd sequence"
+    case plainEven = "the even sequence without release"
+    case noAcquireFence = "no acquire fence in the reader"
+    case plainFirstLoad = "the reader's first load without acquire"
+    case noJournal = "no journal"
+    case noChecksum = "no checksum of the journal"
+    case commitIgnored = "no commit word"
+    case commitBeforeOdd = "the commit word before all sequences are odd"
+    case lockedInNoOrder = "two segments locked in no order"
+    case journalNotVoided = "an older journal is left standing"
+    case journalGoneBeforeEven = "the journal goes before the even sequence"
+    case journalAfterOdd = "the journal after the odd sequence"
+    case noNameCheck = "no check of the name"
+    case renameBeforeState = "the name moves before the state is set"
+    case stateNotTakenBack = "a state that did not come about stays"
+    case noTurnstile = "no turnstile"
+    case damageAfterEven = "damage is told after the even sequence"
+    case wholeForgotten = "a whole write does not clear the damage"
+    case discardBeforeRedo = "recovery drops the journal before it is redone"
+}
