@@ -27,8 +27,8 @@ final class Machine: Sendable {
             for index in 0..<MemoryMap.versions { world[map.version(index, file)] = Promises.unset }
             world[map.version(1, file)] = 0
         }
-        world[map.names] = 1
-        if map.files > 1, promises.namesBothFiles { world[map.names + 1] = 2 }
+        world.giveName(0, to: 0)
+        if promises.namesBothFiles { world.giveName(1, to: 1) }
         for process in programs.indices { world.settle(process) }
         return world
     }

@@ -23,6 +23,11 @@ extension World {
         }
     }
 
+    mutating func giveName(_ name: Int, to file: Int) {
+        self[map.names + name] = UInt16(file + 1)
+        self[map.record(.wasNamed, file)] = 1
+    }
+
     func isNamed(_ file: Int) -> Bool { self[map.names] == file + 1 || self[map.names + 1] == file + 1 }
 
     /// Whether all but this one have ended and nothing of theirs is on its way.
@@ -74,7 +79,12 @@ extension Program {
     }
 
     /// A `FUTEX_WAKE`, which is a full barrier too.
-    mutating func wake() { call("wake") { _, _ in .done } }
+    mutating func wake() {
+        call("wake") { world, process in
+            world[world.map.record(.sleepers, Int(world[process, .file]))] = 0
+            return .done
+        }
+    }
 
     /// Makes a staged file with its body; by system calls, so nothing of it is held back.
     mutating func stage(_ value: UInt16) {

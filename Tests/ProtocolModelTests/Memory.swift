@@ -11,8 +11,8 @@ enum MemoryModel: CaseIterable {
 
 /// The shared words of a segment, those that decide something.
 ///
-/// `writer_pid` and `modified_ns` are left out: nobody decides by them, and without their release stores the model
-/// orders less than the sources do.
+/// `writer_pid` and `modified_ns` are left out, for nobody decides by them; and all words but an even sequence are stored
+/// plainly, as `shmgate.h` does. Both order less than the Swift sources do.
 enum Word: Int, CaseIterable {
     case sequence, state, damaged, interrupted
     /// `journal.kind`, and 4 for its flag that the write covers the whole.
@@ -22,14 +22,14 @@ enum Word: Int, CaseIterable {
 }
 
 /// What the kernel and the staged files keep, and what only the checker knows. A segment file, or a process, each.
-enum FileRecord: Int, CaseIterable { case lock, turnstile, half, everHalf }
+enum FileRecord: Int, CaseIterable { case lock, turnstile, sleepers, wasNamed, half, everHalf }
 enum StagedRecord: Int, CaseIterable { case exists, commit, entries, sequence0, sequence1, body0, body1 }
 
 /// What a process has in hand.
 enum Register: Int, CaseIterable {
     /// Which file it has open.
     case file
-    case sequence, kind, journalSequence, journalFile, crc, value0, value1, damaged, again
+    case sequence, kind, journalSequence, journalFile, crc, value0, value1, damaged, again, swept
     /// Only for the checker: inside a write that has no journal.
     case inside
 }

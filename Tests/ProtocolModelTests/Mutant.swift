@@ -19,5 +19,7 @@ enum Mutant: String, CaseIterable {
     case noTurnstile = "no turnstile"
     case damageAfterEven = "damage is told after the even sequence"
     case wholeForgotten = "a whole write does not clear the damage"
+    case sweptUnreplayed = "the sweep deletes a journal that it has not redone"
+    case wakeBeforeEven = "the wake before the even sequence"
     case discardBeforeRedo = "recovery drops the journal before it is redone"
 }

@@ -28,6 +28,9 @@ import Testing
         expectCaught(.plainEven, .arm64, programs)
         expectSound("plain even", .sequential, programs)
         expectSound("plain even", .x86, programs)
+        let python: [Program] = [.localWriter(1, in: .python, .plainEven), .reader()]
+        expectCaught(.plainEven, .arm64, python)
+        expectSound("plain even in Python", .x86, python)
     }
 
     @Test(arguments: MemoryModel.allCases)
@@ -61,6 +64,17 @@ import Testing
     }
 
     @Test(arguments: MemoryModel.allCases)
+    func `sweeps and wakes`(model: MemoryModel) {
+        expectCaught(
+            .sweptUnreplayed,
+            model,
+            deaths: 1,
+            [.stagedGateway(1), .sweeper(.sweptUnreplayed), .successor()]
+        )
+        expectCaught(.wakeBeforeEven, model, [.gateway(1, .wakeBeforeEven), .waiter()])
+    }
+
+    @Test(arguments: MemoryModel.allCases)
     func `damage`(model: MemoryModel) {
         expectCaught(
             .damageAfterEven,
@@ -79,7 +93,7 @@ import Testing
     @Test(arguments: MemoryModel.allCases)
     func `names`(model: MemoryModel) {
         expectCaught(.noNameCheck, model, files: 2, [.gateway(1, .noNameCheck), .replacer(), .successor()])
-        expectCaught(.renameBeforeState, model, files: 2, [.replacer(.renameBeforeState), .successor()])
+        expectCaught(.renameBeforeState, model, files: 2, [.replacer(with: 1, .renameBeforeState), .successor()])
         expectCaught(
             .stateNotTakenBack,
             model,
@@ -112,7 +126,7 @@ import Testing
     }
 
     @Test func `no turnstile`() {
-        let promises = Promises(overtaking: 2)
+        let promises = Promises(overtaking: 6)
         for isExclusive in [true, false] {
             expectCaught(
                 .noTurnstile,

@@ -40,6 +40,10 @@ struct Program {
     let name: String
     /// Whether it may be killed.
     var isMortal = true
+    /// A client that has no fences: a system call does instead, before an even sequence and behind an odd one.
+    var hasFences = true
+    /// Whether it can finish what a dead writer left; who cannot gives up.
+    var mayRecover = true
     private(set) var steps: [Step] = []
     private(set) var labels: [String: Int] = [:]
 
@@ -56,6 +60,11 @@ struct Program {
     }
     mutating func store(_ value: Operand, at word: Word, _ order: Step.StoreOrder = .plain) {
         steps.append(.store(word, value, order))
+    }
+    /// Stores an even sequence, seen only when all before it is.
+    mutating func publish(_ sequence: Operand, _ mutant: Mutant? = nil) {
+        if !hasFences, mutant != .plainEven { wake() }
+        store(sequence, at: .sequence, hasFences && mutant != .plainEven ? .release : .plain)
     }
     mutating func fence(_ fence: Step.Fence) { steps.append(.fence(fence)) }
     mutating func call(_ name: String, _ body: @escaping (inout World, Int) -> Outcome) {

@@ -10,6 +10,8 @@ struct Promises: Sendable {
     var isWrittenTogether = false
     /// How many may get the lock before one that has asked the kernel for it, beside those that have it already.
     var overtaking: UInt16?
+    /// A neighbour breaks the journal: what it has cost is told as damage.
+    var hasScribbler = false
 }
 
 enum Broken: UInt16 {
@@ -64,7 +66,8 @@ extension World {
         let sequence = Int(view(process, map.word(.sequence, file)))
         let (first, second) = (view(process, map.word(.data0, file)), view(process, map.word(.data1, file)))
         if whole { self[map.record(.half, file)] = 0 }
-        let isHalf = self[map.record(.half, file)] != 0
+        let isCostly = machine.promises.hasScribbler && view(process, map.word(.damaged, file)) != 0
+        let isHalf = self[map.record(.half, file)] != 0 || isCostly
         if first != second, !isHalf { breaks(.half) }
         let value = first == second ? first : Promises.torn
         let index = sequence / 2
@@ -86,7 +89,7 @@ extension World {
         let file = Int(self[process, .file])
         let (first, second) = (self[process, .value0], self[process, .value1])
         if isDamaged {
-            if self[map.record(.everHalf, file)] == 0 { breaks(.damageWithoutCause) }
+            if self[map.record(.everHalf, file)] == 0, !machine.promises.hasScribbler { breaks(.damageWithoutCause) }
             return
         }
         if first != second { return breaks(.tornRead) }
@@ -119,15 +122,13 @@ extension World {
                 return Broken.lockHeld.text
             }
             guard isNamed(file) else {
-                // A second file that never got the name is a draft, and live.
-                let wasNamed = file == 0 || machine.promises.namesBothFiles || self[map.word(.state, file)] != 0
-                if wasNamed, state == 0 { return Broken.liveWithoutName.text }
+                if self[map.record(.wasNamed, file)] != 0, state == 0 { return Broken.liveWithoutName.text }
                 continue
             }
             if state != 0 { return Broken.namedButNotLive.text }
             if self[map.word(.sequence, file)] % 2 == 1 { return Broken.oddAtRest.text }
-            let isHalf = self[map.record(.half, file)] != 0
             let isDamaged = self[map.word(.damaged, file)] != 0
+            let isHalf = self[map.record(.half, file)] != 0 || (isDamaged && machine.promises.hasScribbler)
             if isHalf, !isDamaged { return Broken.damageMissed.text }
             if isDamaged, !isHalf { return Broken.damageWithoutCause.text }
             if self[map.word(.data0, file)] != self[map.word(.data1, file)], !isHalf { return Broken.half.text }

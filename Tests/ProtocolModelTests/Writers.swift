@@ -1,3 +1,6 @@
+/// What a local writer is written in. Python has no fences; C cannot recover, and gives up.
+enum Language { case swift, c, python }
+
 /// What a write does to the segment: it stores one value over both words.
 struct Write {
     let value: UInt16
@@ -25,8 +28,13 @@ extension Program {
         }
         load(.sequence, into: .sequence)
         jump("even \(name)") { $0[$1, .sequence] % 2 == 0 }
-        recover(name: name, mutant)
-        local { $0[$1, .sequence] += 1 }
+        if mayRecover {
+            recover(name: name, mutant)
+            local { $0[$1, .sequence] += 1 }
+        } else {
+            unlock()
+            jump("end")
+        }
         label("even \(name)")
         if mutant != .stateNotTakenBack {
             load(.state, into: .again)
@@ -38,8 +46,8 @@ extension Program {
 
     /// `WriteLock.setState`: a write without an odd sequence, for no data change.
     mutating func setState(_ state: UInt16) {
-        store(.value(state), at: .state, .release)
-        store(.register(.sequence, plus: 2), at: .sequence, .release)
+        store(.value(state), at: .state)
+        publish(.register(.sequence, plus: 2))
         local { world, process in
             world.record(process, whole: false)
             world[process, .sequence] += 2
@@ -57,13 +65,13 @@ extension Program {
         store(.register(.value0), at: .data0)
         store(.register(.value1), at: .data1)
         jump("undone \(name)") { $0[$1, .kind] & 4 == 0 }
-        store(.value(0), at: .damaged, .release)
-        store(.register(.sequence, plus: 1), at: .sequence, .release)
+        store(.value(0), at: .damaged)
+        publish(.register(.sequence, plus: 1))
         local { $0.record($1, whole: true) }
         wake()
         jump("discard \(name)")
         label("undone \(name)")
-        store(.register(.sequence, plus: 1), at: .sequence, .release)
+        publish(.register(.sequence, plus: 1))
         local { $0.record($1, whole: false) }
         wake()
         label("discard \(name)")
@@ -78,8 +86,8 @@ extension Program {
         label("damage \(name)")
         if mutant != .damageAfterEven { store(.value(1), at: .damaged, .release) }
         load(.interrupted, into: .damaged)
-        store(.register(.damaged, plus: 1), at: .interrupted, .release)
-        store(.register(.sequence, plus: 1), at: .sequence, .release)
+        store(.register(.damaged, plus: 1), at: .interrupted)
+        publish(.register(.sequence, plus: 1))
         local { $0.record($1, whole: false) }
         wake()
         if mutant == .damageAfterEven { store(.value(1), at: .damaged, .release) }
@@ -135,25 +143,28 @@ extension Program {
             world[process, .value1] = write.value
             world[process, .crc] = world.checksum(process)
         }
-        if kind != 1 { store(.register(.journalFile), at: .journalFile) }
+        store(.register(.journalFile), at: .journalFile)
         store(.register(.crc), at: .crc)
     }
 
     /// `WriteLock.beginLocked`: the odd sequence and the fence behind it.
-    mutating func makeOdd(_ mutant: Mutant?) {
+    mutating func makeOdd(isJournaled: Bool = true, _ mutant: Mutant?) {
         if mutant != .noOdd { store(.register(.sequence, plus: 1), at: .sequence) }
-        if mutant != .noFence { fence(.full) }
+        if !isJournaled { local { $0[$1, .inside] = 1 } }
+        if mutant == .noFence { return }
+        if hasFences { fence(.full) } else { wake() }
     }
 
     /// `WriteLock.endLocked`.
     mutating func makeEven(_ write: Write, _ mutant: Mutant?) {
         if write.isWhole, mutant != .wholeForgotten { store(.value(0), at: .damaged, .release) }
-        store(.register(.sequence, plus: 2), at: .sequence, mutant == .plainEven ? .plain : .release)
+        if mutant == .wakeBeforeEven { wake() }
+        publish(.register(.sequence, plus: 2), mutant)
         local { world, process in
             world[process, .inside] = 0
             world.record(process, whole: write.isWhole)
         }
-        wake()
+        if mutant != .wakeBeforeEven { wake() }
     }
 
     /// A write through the gateway, journaled in the page.
@@ -200,15 +211,21 @@ extension Program {
         }
     }
 
-    /// A write by a process of its own, without a journal: C, Swift's `modify`, Python's `write`.
-    static func localWriter(_ value: UInt16, name: Int = 0, isWhole: Bool = false, _ mutant: Mutant? = nil) -> Program {
+    /// A write by a process of its own, without a journal: `shmgate.h`, Swift's `modify`, Python's `write`.
+    static func localWriter(
+        _ value: UInt16,
+        in language: Language = .swift,
+        name: Int = 0,
+        isWhole: Bool = false,
+        _ mutant: Mutant? = nil
+    ) -> Program {
         let write = Write(value: value, isWhole: isWhole)
         return Program("local writer \(value)") { program in
+            program.hasFences = language != .python
+            program.mayRecover = language != .c
             program.beginWrite(name: name, mutant)
             if mutant != .journalNotVoided { program.store(.value(0), at: .kind) }
-            if mutant != .noOdd { program.store(.register(.sequence, plus: 1), at: .sequence) }
-            program.local { $0[$1, .inside] = 1 }
-            if mutant != .noFence { program.fence(.full) }
+            program.makeOdd(isJournaled: false, mutant)
             program.store(.value(write.value), at: .data0)
             program.store(.value(write.value), at: .data1)
             program.makeEven(write, mutant)
