@@ -417,7 +417,7 @@ def main() -> int:
     path.write_text(json.dumps({"facts": facts, "summary": rows, "rounds": raw}, indent=2, ensure_ascii=False) + "\n")
     print(f"\nWritten to {os.path.relpath(path)}.")
 
-    low = [row for row in rows if row["peer"].startswith("nginx") and row["rate_ratio"] < options.floor]
+    low = [row for row in rows if row["peer"] == "nginx" and row["rate_ratio"] < options.floor]
     for row in low:
         print(f"below the floor: {row['road']} is {row['rate_ratio']:.2f} of {row['peer']}, not {options.floor}")
     return 1 if low else 0

@@ -6,7 +6,8 @@ final class Machine: Sendable {
     let deaths: Int
     let promises: Promises
 
-    init(_ model: MemoryModel, files: Int = 1, deaths: Int = 0, promises: Promises = Promises(), _ programs: [Program]) {
+    init(_ model: MemoryModel, files: Int = 1, deaths: Int = 0, promises: Promises = Promises(), _ programs: [Program])
+    {
         self.model = model
         self.deaths = deaths
         self.programs = programs
@@ -36,7 +37,12 @@ final class Machine: Sendable {
 
 /// One move of the whole: a step of a process, a store that becomes visible, a postponed load that is done, or a kill.
 struct Move {
-    enum Kind { case step, leave(Int), load(Int), kill }
+    enum Kind {
+        case step
+        case leave(Int)
+        case load(Int)
+        case kill
+    }
     let process: Int
     let kind: Kind
 }

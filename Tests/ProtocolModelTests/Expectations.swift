@@ -32,6 +32,8 @@ func expectCaught(
         Issue.record("not caught in \(result.states) states: \(mutant.rawValue)", sourceLocation: sourceLocation)
         return
     }
-    print("model: \(mutant.rawValue), \(model): \(violation), after \(result.states) states\n  "
-        + result.trace.joined(separator: "\n  "))
+    print(
+        "model: \(mutant.rawValue), \(model): \(violation), after \(result.states) states\n  "
+            + result.trace.joined(separator: "\n  ")
+    )
 }

@@ -21,7 +21,7 @@ enum Word: Int, CaseIterable {
     case data0, data1
 }
 
-/// What the kernel and the staged files keep, and what only the checker knows. A segment file, or a process, each.
+/// What the kernel and the staged files keep, and what only the checker knows; a segment file, or a process, each.
 enum FileRecord: Int, CaseIterable { case lock, turnstile, sleepers, wasNamed, half, everHalf }
 enum StagedRecord: Int, CaseIterable { case exists, commit, entries, sequence0, sequence1, body0, body1 }
 

@@ -12,7 +12,10 @@ struct Operand {
 }
 
 /// What a system call did.
-enum Outcome { case done, blocked, jump(String) }
+enum Outcome {
+    case done, blocked
+    case jump(String)
+}
 
 /// One step of a program: at most one access to shared memory, or one system call.
 enum Step {
@@ -139,7 +142,9 @@ extension World {
         }
     }
 
-    /// The process is killed: no further step. Its stores leave all the same, and only then the kernel frees its locks.
+    /// The process is killed: no further step.
+    ///
+    /// Its stores leave all the same, and only then the kernel frees its locks.
     mutating func kill(_ process: Int) {
         if self[process, .inside] != 0 { markHalf(Int(self[process, .file])) }
         setStatus(process, .dead)

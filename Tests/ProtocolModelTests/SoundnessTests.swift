@@ -33,7 +33,12 @@ import Testing
     @Test(arguments: MemoryModel.allCases)
     func `a reader that may write recovers first`(model: MemoryModel) {
         expectSound("gateway, reader", model, deaths: 1, [.gateway(1), .reader(mayRecover: true), .successor()])
-        expectSound("local writer, reader", model, deaths: 1, [.localWriter(1), .reader(mayRecover: true), .successor()])
+        expectSound(
+            "local writer, reader",
+            model,
+            deaths: 1,
+            [.localWriter(1), .reader(mayRecover: true), .successor()]
+        )
     }
 
     @Test(arguments: MemoryModel.allCases)
@@ -201,7 +206,10 @@ import Testing
                 "two loopers",
                 .sequential,
                 promises: promises,
-                [.patient(isExclusive: !isExclusive), .looper(isExclusive: isExclusive), .looper(isExclusive: isExclusive)]
+                [
+                    .patient(isExclusive: !isExclusive), .looper(isExclusive: isExclusive),
+                    .looper(isExclusive: isExclusive),
+                ]
             )
         }
     }

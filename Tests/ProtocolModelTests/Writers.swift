@@ -1,4 +1,4 @@
-/// What a local writer is written in. Python has no fences; C cannot recover, and gives up.
+/// What a local writer is written in: Python has no fences; C cannot recover, and gives up.
 enum Language { case swift, c, python }
 
 /// What a write does to the segment: it stores one value over both words.
@@ -9,7 +9,7 @@ struct Write {
 }
 
 extension Program {
-    /// `Segment.withWriteLock`: the lock, the name, what a dead writer left, the state. Steps 1 and 2 of writing.
+    /// `Segment.withWriteLock`: the lock, the name, what a dead writer left, the state; steps 1 and 2 of writing.
     mutating func beginWrite(name: Int = 0, _ mutant: Mutant?) {
         label("open \(name)")
         open(name: name)
