@@ -63,6 +63,12 @@ let package = Package(
             path: "Tests/ContractSide",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "ChaosSide",
+            dependencies: ["Layouts", "Segments"],
+            path: "Tests/Chaos/Side",
+            swiftSettings: strict
+        ),
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ProtocolModelTests", swiftSettings: strict),

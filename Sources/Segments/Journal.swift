@@ -83,10 +83,12 @@ struct Journal: Sendable {
                 try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in
                     try mapping.copy(bytes, to: Self.payloadOffset)
                 }
+                Failpoint.pass("journal's payload")
             }
             try encoded.withUnsafeBytesTyped { bytes throws(MappingFault) in
                 try mapping.copy(bytes, to: Self.offset)
             }
+            Failpoint.pass("journal's head")
         }
     }
 
@@ -106,6 +108,7 @@ struct Journal: Sendable {
                 try mapping.copy(bytes, to: offset)
             }
         }
+        Failpoint.pass("journal forgotten")
     }
 
     /// The journal of the write that died at the odd `sequence`; nil if there is none that can be trusted.

@@ -41,6 +41,7 @@ final class LockFile: @unchecked Sendable {
     /// Frees the lock, then the mutex.
     func release() {
         shmgate_unlock(descriptor)
+        Failpoint.pass("lock freed")
         pthread_mutex_unlock(mutex)
     }
 
@@ -57,9 +58,12 @@ func lockSegment(_ descriptor: Int32, exclusive: Bool, until deadline: Deadline)
     let turn = Int16(fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY ? F_RDLCK : F_WRLCK)
     let type = Int16(exclusive ? F_WRLCK : F_RDLCK)
     var code = shmgate_lock_range_until(descriptor, turn, turnstileStart, deadline.monotonicNs)
+    Failpoint.pass("turnstile")
     if code == 0 {
         code = shmgate_lock_range_until(descriptor, type, lockStart, deadline.monotonicNs)
+        Failpoint.pass("lock")
         shmgate_lock_range(descriptor, F_OFD_SETLK, Int16(F_UNLCK), turnstileStart)
+        Failpoint.pass("turnstile freed")
     }
     switch code {
     case 0: return

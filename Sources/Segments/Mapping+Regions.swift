@@ -9,8 +9,13 @@ extension Mapping {
 
     /// Copies packed bytes into a region, which lies inside.
     func scatter(_ region: Region, from packed: UnsafeRawPointer) throws(MappingFault) {
-        let part = SnapshotPart(region, into: UnsafeMutableRawPointer(mutating: packed))
-        let code = CollectionOfOne(part).withCRegions { shmgate_scatter(base, $0, $1) }
-        if code != 0 { throw MappingFault() }
+        var next = UnsafeMutableRawPointer(mutating: packed)
+        for piece in Failpoint.pieces(of: region) {
+            let part = SnapshotPart(piece, into: next)
+            let code = CollectionOfOne(part).withCRegions { shmgate_scatter(base, $0, $1) }
+            if code != 0 { throw MappingFault() }
+            next += piece.byteCount
+            Failpoint.pass("data")
+        }
     }
 }

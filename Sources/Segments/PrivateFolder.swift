@@ -61,6 +61,7 @@ package final class PrivateFolder: Sendable {
         case .failure(let error): throw refusal(error)
         }
         let descriptor = FileDescriptor(owning: number)
+        Failpoint.pass("new file of the private folder")
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -68,6 +69,7 @@ package final class PrivateFolder: Sendable {
             }
             if count > 0 {
                 done += count
+                Failpoint.pass("pwrite in the private folder")
             } else if count == 0 || errno != EINTR {
                 let error = SystemError("pwrite", count == 0 ? ENOSPC : errno)
                 unlinkat(folder.number, temporary, 0)
@@ -75,18 +77,22 @@ package final class PrivateFolder: Sendable {
             }
         }
         _ = fsync(descriptor.number)
+        Failpoint.pass("fsync in the private folder")
         let code = shmgate_rename_over(folder.number, temporary, file)
         if code != 0 {
             unlinkat(folder.number, temporary, 0)
             throw .system(SystemError("renameat", code))
         }
+        Failpoint.pass("rename in the private folder")
         _ = fsync(folder.number)
+        Failpoint.pass("fsync of the private folder")
     }
 
     /// Removes a file; one that is gone already is no matter.
     package func remove(_ file: String) throws(SegmentError) {
         guard let folder = try open() else { return }
         if unlinkat(folder.number, file, 0) != 0, errno != ENOENT { throw .system(SystemError("unlinkat")) }
+        Failpoint.pass("unlink in the private folder")
     }
 
     /// What a call that failed means for whoever stores something.
@@ -101,6 +107,7 @@ package final class PrivateFolder: Sendable {
     private func openOrMake() throws(SegmentError) -> FileDescriptor {
         if let folder = try open() { return folder }
         if mkdirat(directory, name, 0o700) != 0, errno != EEXIST { throw refusal(SystemError("mkdirat")) }
+        Failpoint.pass("private folder")
         guard let folder = try open() else { throw .forbidden("the folder \(path) was taken away while it was made") }
         return folder
     }

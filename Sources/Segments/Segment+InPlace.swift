@@ -51,6 +51,7 @@ extension WriteLock {
             }
         if let damage {
             try segment.guarded { mapping throws(MappingFault) in try mapping.store(damage, at: ControlWord.damaged) }
+            Failpoint.pass("damage of a write in place")
         }
         try endLocked(odd)
         return result

@@ -107,9 +107,12 @@ extension SegmentDirectory {
         case .failure(let error): return error.code == ENOENT ? .gone : .kept
         }
         guard case .success(let status) = file.status(), status.isRegular, file.tryLock(F_WRLCK) else { return .kept }
+        Failpoint.pass("leftover's lock")
         guard isLinked(name, file) else { return .gone }
         guard condition(file) else { return .kept }
         // The recovery of its segment, which `condition` may have begun, removes it as well.
-        return unlinkat(descriptor, name, 0) == 0 || errno == ENOENT ? .removed : .kept
+        guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else { return .kept }
+        Failpoint.pass("unlink of the leftover")
+        return .removed
     }
 }

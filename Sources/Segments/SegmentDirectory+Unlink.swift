@@ -29,6 +29,7 @@ extension SegmentDirectory {
                         try lock.setState(.live)
                         throw .from(error, name: name.description)
                     }
+                    Failpoint.pass("unlink of the name")
                 }
             } catch .replaced {
                 continue
@@ -59,5 +60,6 @@ extension SegmentDirectory {
         guard unlinkat(descriptor, name.description, 0) == 0 else {
             throw .from(SystemError("unlinkat"), name: name.description)
         }
+        Failpoint.pass("unlink of the corrupt segment's name")
     }
 }

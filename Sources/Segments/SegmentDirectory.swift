@@ -124,10 +124,12 @@ extension SegmentDirectory {
         case .failure(let error): throw .from(error, name: name)
         case .success(let number):
             let file = FileDescriptor(owning: number)
+            Failpoint.pass("temporary file")
             // A sweeper may have come between creation and lock.
             guard file.tryLock(F_WRLCK), isLinked(name, file) else {
                 throw .busy("another process swept the new file \(name) away")
             }
+            Failpoint.pass("temporary file's lock")
             return file
         }
     }
@@ -141,5 +143,8 @@ extension SegmentDirectory {
     }
 
     /// Removes a temporary file; one that is gone already is no matter.
-    func unlinkTemporary(_ name: String) { _ = unlinkat(descriptor, name, 0) }
+    func unlinkTemporary(_ name: String) {
+        _ = unlinkat(descriptor, name, 0)
+        Failpoint.pass("unlink of the temporary file")
+    }
 }

@@ -47,6 +47,7 @@ public final class SegmentDraft: Sendable {
             if case .failure(let error) = file.reserve(from: 0, count: totalBytes) {
                 throw try directory.shortage(error, of: totalBytes)
             }
+            Failpoint.pass("reservation of the draft")
             mapping = try Self.map(temporaryName, in: directory, count: totalBytes)
         } catch {
             directory.unlinkTemporary(temporaryName)
@@ -63,7 +64,9 @@ public final class SegmentDraft: Sendable {
         )
         try guarded { () throws(MappingFault) in
             try page.withUnsafeBytesTyped { bytes throws(MappingFault) in try mapping.copy(bytes, to: 0) }
+            Failpoint.pass("draft's page")
             try mapping.copy(header, to: ControlPage.pageBytes)
+            Failpoint.pass("draft's header")
         }
     }
 
@@ -124,11 +127,13 @@ public final class SegmentDraft: Sendable {
         condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
     ) throws(SegmentError) -> Bool {
         if fchmod(file.number, mode) != 0 { throw .system(SystemError("fchmod")) }
+        Failpoint.pass("fchmod of the draft")
         while true {
             if !replacing { try condition(nil) }
             if !mustExist {
                 let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
                 if code == 0 {
+                    Failpoint.pass("rename to a free name")
                     letGo()
                     return false
                 }
@@ -150,7 +155,10 @@ public final class SegmentDraft: Sendable {
 
     /// Frees the maker's lock; only once the temporary name is gone, for whoever had the lock under that name could
     /// sweep the file away.
-    private func letGo() { _ = file.tryLock(F_UNLCK) }
+    private func letGo() {
+        _ = file.tryLock(F_UNLCK)
+        Failpoint.pass("draft's lock freed")
+    }
 
     private func replace(
         _ old: Segment,
@@ -161,7 +169,7 @@ public final class SegmentDraft: Sendable {
             try condition(old)
             try lock.setState(.replaced)
             let code = shmgate_rename_over(directory.descriptor, temporaryName, old.name.description)
-            if code == 0 { return }
+            if code == 0 { return Failpoint.pass("rename over the name") }
             try lock.setState(.live)
             throw .from(SystemError("renameat", code), name: old.name.description)
         }

@@ -40,7 +40,9 @@ public final class StagedFile: @unchecked Sendable {
         directory = segment.directory
         file = try directory.createTemporary(Self.name(identity))
         _ = fchown(file.number, uid_t.max, segment.status.gid)
+        Failpoint.pass("fchown of the staged file")
         _ = fchmod(file.number, segment.status.mode)
+        Failpoint.pass("fchmod of the staged file")
     }
 
     deinit { unlink() }
@@ -139,6 +141,7 @@ public final class StagedFile: @unchecked Sendable {
             let count = pwrite(file.number, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
             if count > 0 {
                 done += count
+                Failpoint.pass("pwrite to the staged file")
             } else if count < 0, errno != EINTR {
                 let error = SystemError("pwrite")
                 if error.code == ENOSPC || error.code == EFBIG || error.code == EDQUOT {

@@ -52,6 +52,7 @@ extension Segment {
         try journal.redo(in: self, onto: mapping)
         if journal.clearsDamage {
             try guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
+            Failpoint.pass("recovery: damage cleared")
         }
         try endRecovery(from: sequence)
         Journal.discard(journal, in: self)
@@ -61,17 +62,22 @@ extension Segment {
     private func endRecovery(from sequence: UInt64) throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
             try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
+            Failpoint.pass("recovery: modified")
             try mapping.store(sequence &+ 1, at: ControlWord.sequence)
+            Failpoint.pass("recovery: even sequence")
         }
         shmgate_wake(mapping.base)
+        Failpoint.pass("recovery: wake")
     }
 
     /// Says that the segment holds a half write; the lock is held and the sequence odd.
     fileprivate func markInterrupted() throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
             try mapping.store(1, at: ControlWord.damaged)
+            Failpoint.pass("damage")
             let count = try mapping.load(ControlWord.interruptedWrites)
             try mapping.store(count &+ 1, at: ControlWord.interruptedWrites)
+            Failpoint.pass("interrupted writes")
         }
     }
 }
@@ -97,6 +103,7 @@ extension WriteLock {
         }
         if write.coversWhole {
             try segment.guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
+            Failpoint.pass("damage cleared")
         }
         try endLocked(odd)
         write.dropJournal()
@@ -107,10 +114,13 @@ extension WriteLock {
     mutating func setState(_ state: SegmentState) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(state.rawValue, at: ControlWord.state)
+            Failpoint.pass("state")
             try mapping.store(sequence &+ 2, at: ControlWord.sequence)
+            Failpoint.pass("sequence of the state")
         }
         sequence &+= 2
         shmgate_wake(segment.mapping.base)
+        Failpoint.pass("wake for the state")
     }
 
     /// Makes the segment live again, as a write of its own, if its state says otherwise: the name still leads here, so
@@ -123,17 +133,22 @@ extension WriteLock {
     func beginLocked(_ odd: UInt64) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(UInt64(getpid()), at: ControlWord.writerPid)
+            Failpoint.pass("writer's pid")
             guard shmgate_store_odd(mapping.base, odd) == 0 else { throw MappingFault() }
+            Failpoint.pass("odd sequence")
         }
     }
 
     mutating func endLocked(_ odd: UInt64) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(UInt64(bitPattern: Clock.unixNs()), at: ControlWord.modified)
+            Failpoint.pass("modified")
             try mapping.store(odd &+ 1, at: ControlWord.sequence)
+            Failpoint.pass("even sequence")
         }
         sequence = odd &+ 1
         shmgate_wake(segment.mapping.base)
+        Failpoint.pass("wake")
     }
 }
 

@@ -1,0 +1,41 @@
+// One operation of the Swift library as a process of its own, for Tests/Chaos/kills.py, which ends it in the middle:
+// debug builds die at the failpoint that SHMGATE_DIE_AT counts to.
+import Glibc
+import Segments
+
+private let usage = """
+    usage: ChaosSide DIRECTORY write NAME REGIONS [whole]     bytes of the input into regions, journaled
+           ChaosSide DIRECTORY stage NAME REGIONS [whole]     the same, from a staged body as the gateway has it
+           ChaosSide DIRECTORY modify NAME REGIONS [whole]    the same in place, without a journal
+           ChaosSide DIRECTORY create NAME                    a segment of the bytes of the input
+           ChaosSide DIRECTORY replace NAME                   the same in the place of another
+           ChaosSide DIRECTORY unlink NAME
+           ChaosSide DIRECTORY read NAME                      sequence and damage on the error line, bytes on the output
+           ChaosSide DIRECTORY lock NAME                      takes the write lock, and recovers where that is due
+           ChaosSide DIRECTORY sweep
+    REGIONS are offset:count from the first byte of the buffers, with commas between.
+
+    """
+
+do {
+    let words = Array(CommandLine.arguments.dropFirst())
+    guard words.count >= 2 else { throw Failure(usage) }
+    let directory = try SegmentDirectory(path: words[0])
+    let isWhole = words.last == "whole"
+    switch (words[1], words.count - (isWhole ? 1 : 0)) {
+    case ("write", 4): try directory.load(SegmentName(words[2])).write(words[3], isWhole, staged: false)
+    case ("stage", 4): try directory.load(SegmentName(words[2])).write(words[3], isWhole, staged: true)
+    case ("modify", 4): try directory.load(SegmentName(words[2])).modify(words[3], isWhole)
+    case ("create", 3): try directory.publish(words[2], replacing: false)
+    case ("replace", 3): try directory.publish(words[2], replacing: true)
+    case ("unlink", 3): try directory.unlink(SegmentName(words[2]), until: .after(milliseconds: 10_000))
+    case ("read", 3): try directory.load(SegmentName(words[2])).read()
+    case ("lock", 3): try directory.load(SegmentName(words[2])).withWriteLock(until: .after(milliseconds: 10_000)) { _ in }
+    case ("sweep", 2): _ = try directory.sweep()
+    default: throw Failure(usage)
+    }
+} catch {
+    let text = Array("\(error)\n".utf8)
+    _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    exit(1)
+}
