@@ -13,7 +13,7 @@ IMAGE ?= shmgate:latest
 
 export SCRATCH IMAGE
 
-.PHONY: help run build test check format sanitize bench image clean
+.PHONY: help run build test chaos check format sanitize bench image clean
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,10 @@ build: ## install what is missing, build release
 test: ## install what is missing, run every check and every test
 	@Scripts/install-dependencies.sh test
 	@Scripts/test.sh
+
+chaos: ## kill, race and torture, for as long as it takes (ARGS= passes programs)
+	@Scripts/install-dependencies.sh test
+	@Scripts/chaos.sh $(ARGS)
 
 check: ## the rules that the build cannot hold: format, imports, system calls
 	@Scripts/check.sh

@@ -1,32 +1,18 @@
 #!/usr/bin/env bash
-# Runs everything: the rules, the Swift tests, and the Python judges against the release binary.
+# Runs everything: the rules, the Swift tests, the Python judges against the release binary, and the short form of the
+# chaos programs.
 #
 # The last line is the sum of what the runners report. A failure, a skipped test or a runner without a report
 # makes the exit status 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. Scripts/venv.sh
 
 scratch=${SCRATCH:-.build}
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
 headline() { printf '\n==> %s\n' "$*"; }
-
-# make_venv FOLDER REQUIREMENTS: a virtual environment with the judges, made again when the requirements change, and
-# with the Python client as a user would install it.
-make_venv() {
-    local folder=$1 requirements=$2
-    if ! cmp -s "$requirements" "$folder/requirements.txt" || ! "$folder/bin/python" -c '' 2>/dev/null; then
-        rm -rf "$folder"
-        python3 -m venv "$folder"
-        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
-        cp "$requirements" "$folder/requirements.txt"
-    fi
-    # From a copy, for setuptools builds beside the sources.
-    rm -rf "$logs/client"
-    cp -r Clients/Python "$logs/client"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$logs/client"
-}
 
 # judge FOLDER NAME TESTS: runs pytest with the judges of a virtual environment against the release binary.
 judge() {
@@ -62,6 +48,10 @@ headline "the Python client and selections, with pandas 2"
 judge .venv-pandas2 client-pandas2 Clients/Python
 judge .venv-pandas2 selection-pandas2 Tests/Interop/test_selection_pandas.py
 judge .venv-pandas2 contract-pandas2 Tests/Interop/test_contract.py
+
+headline "chaos, the short form"
+PYTHONDONTWRITEBYTECODE=1 .venv-test/bin/python Tests/Chaos/run.py --short \
+    --build "$(swift build --scratch-path "$scratch" --show-bin-path)" || status=1
 
 headline "result"
 [ "$status" -eq 0 ] || echo "failed: a part above ended with an error"
