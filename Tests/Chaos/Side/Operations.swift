@@ -37,7 +37,12 @@ extension Segment {
             try lock.modify(coversWhole: isWhole) { base in
                 var next = 0
                 for place in places where !place.isEmpty {
-                    bytes.withUnsafeBytes { (base + place.lowerBound).copyMemory(from: $0.baseAddress! + next, byteCount: place.count) }
+                    let piece = bytes[next..<next + place.count]
+                    piece.withUnsafeBytes {
+                        UnsafeMutableRawBufferPointer(start: base + place.lowerBound, count: place.count).copyMemory(
+                            from: $0
+                        )
+                    }
                     next += place.count
                     Failpoint.pass("data in place")
                 }

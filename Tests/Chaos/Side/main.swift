@@ -30,7 +30,8 @@ do {
     case ("replace", 3): try directory.publish(words[2], replacing: true)
     case ("unlink", 3): try directory.unlink(SegmentName(words[2]), until: .after(milliseconds: 10_000))
     case ("read", 3): try directory.load(SegmentName(words[2])).read()
-    case ("lock", 3): try directory.load(SegmentName(words[2])).withWriteLock(until: .after(milliseconds: 10_000)) { _ in }
+    case ("lock", 3):
+        try directory.load(SegmentName(words[2])).withWriteLock(until: .after(milliseconds: 10_000)) { _ in }
     case ("sweep", 2): _ = try directory.sweep()
     default: throw Failure(usage)
     }
