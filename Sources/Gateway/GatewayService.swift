@@ -183,6 +183,7 @@ package final class GatewayService: Service {
         case (.segment(let name), .put): return try creation.put(name, query, context)
         case (.segment(let name), .delete): return try segments.unlink(name, query, context)
         case (.segment(let name), _): return try segments.describe(name, query, context)
+        case (.repair(let name), _): return try segments.repair(name, query, context)
         case (.data(let name, let path), .patch):
             let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
             let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)

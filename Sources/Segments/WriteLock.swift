@@ -110,17 +110,22 @@ extension WriteLock {
         return sequence
     }
 
-    /// Sets the state before a name is changed; this is a write too, and wakes.
+    /// Sets the state before a name is changed.
     mutating func setState(_ state: SegmentState) throws(SegmentError) {
+        try set(state.rawValue, at: ControlWord.state)
+    }
+
+    /// Changes one word of the control page; this is a write too, and wakes.
+    mutating func set(_ value: UInt64, at word: Int) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
-            try mapping.store(state.rawValue, at: ControlWord.state)
-            Failpoint.pass("state")
+            try mapping.store(value, at: word)
+            Failpoint.pass("word of the control page")
             try mapping.store(sequence &+ 2, at: ControlWord.sequence)
-            Failpoint.pass("sequence of the state")
+            Failpoint.pass("sequence of the word")
         }
         sequence &+= 2
         shmgate_wake(segment.mapping.base)
-        Failpoint.pass("wake for the state")
+        Failpoint.pass("wake for the word")
     }
 
     /// Makes the segment live again, as a write of its own, if its state says otherwise: the name still leads here, so

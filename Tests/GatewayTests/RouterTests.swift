@@ -16,6 +16,7 @@ import Testing
             switch try route(path) {
             case .segments: return "segments"
             case .segment(let name): return "segment \(name)"
+            case .repair(let name): return "repair \(name)"
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
             case .layouts: return "layouts"
             case .layout(let kind): return "layout \(kind)"
@@ -33,7 +34,8 @@ import Testing
         arguments: [
             ("/segments", "segments"), ("/segments/a", "segment a"), ("/segments/a-b_c.d0", "segment a-b_c.d0"),
             ("/segments/%61", "segment a"), ("/segments/%41%2Db", "segment A-b"), ("/segments/a..", "segment a.."),
-            ("/segments/a/data", "data a"), ("/segments/a/data/values", "data a values"),
+            ("/segments/a/data", "data a"), ("/segments/a/repair", "repair a"),
+            ("/segments/a/data/values", "data a values"),
             ("/segments/a/data/columns/b", "data a columns b"),
             ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
@@ -64,7 +66,7 @@ import Testing
             "/healthz/x", "/readyz/", "/openapi.yaml/", "/openapi", "/segments/a/", "/segments/a/dat",
             "/segments/a/data2", "/segments/a/Data", "/../segments", "/./segments", "/%2e%2e/segments", "/segments%2fa",
             "/segments/a/..", "/segments/a/../b", "/segments/a//data", "/a/segments", "/%73egments",
-            "/segments/a/%64ata",
+            "/segments/a/%64ata", "/segments/a/repair/", "/segments/a/repair/x", "/segments/a/repairs",
         ]
     )
     func noRoute(path: String) { #expect(outcome(path) == "no-such-route") }
@@ -103,6 +105,7 @@ import Testing
         #expect(try route("/segments").methods == [.get, .head, .post])
         #expect(try route("/segments/a").methods == [.get, .head, .put, .delete])
         #expect(try route("/segments/a/data").methods == [.get, .head, .patch])
+        #expect(try route("/segments/a/repair").methods == [.post])
     }
 
     @Test(

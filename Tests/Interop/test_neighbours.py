@@ -145,6 +145,31 @@ def test_a_half_write_is_told_until_the_whole_is_written(gateway):
     assert "Shm-Damaged" not in gateway.request("GET", "/segments/half/data?slice=0").headers
 
 
+def test_a_half_write_is_told_until_it_is_repaired(gateway):
+    megabyte(gateway, "mended")
+    process = neighbour(gateway, "mended", DIE_IN_THE_MIDDLE)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    half = gateway.request("GET", "/segments/mended/data?format=raw")
+    assert (half.status, half.headers["Shm-Damaged"]) == (200, "1")
+    refused = gateway.request("POST", "/segments/mended/repair", headers={"If-Match": '"0-2"'})
+    assert (refused.status, refused.json()["code"]) == (412, "precondition-failed")
+    assert "Shm-Damaged" in gateway.request("GET", "/segments/mended/data?slice=0").headers
+    tag = gateway.request("GET", "/segments/mended").headers["ETag"]
+    repaired = gateway.request("POST", "/segments/mended/repair", headers={"If-Match": tag})
+    assert (repaired.status, repaired.body) == (204, b"")
+    whole = gateway.request("GET", "/segments/mended/data?format=raw")
+    assert "Shm-Damaged" not in whole.headers
+    assert whole.body == half.body
+    described = gateway.request("GET", "/segments/mended")
+    assert described.headers["ETag"] == repaired.headers["ETag"] != tag
+    assert described.json()["writer"]["damaged"] is False
+    assert described.json()["writer"]["interrupted_writes"] == 1
+    # What is good stays as it is.
+    again = gateway.request("POST", "/segments/mended/repair")
+    assert (again.status, again.headers["ETag"]) == (204, repaired.headers["ETag"])
+
+
 def test_a_killed_gateway_leaves_a_whole_array_and_no_files(own_gateway, report):
     gateway = own_gateway()
     size = 16 << 20

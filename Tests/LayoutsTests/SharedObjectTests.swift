@@ -299,6 +299,32 @@ import Testing
         #expect(whole.elements == [0, 1, 2] && !whole.isDamaged)
     }
 
+    @Test("a repair clears the damage and leaves the bytes, as a write that others see; without damage it is none")
+    func repairs() throws {
+        let object = try prices()
+        let values = try object.array(of: Float.self)
+        #expect(throws: Fault.self) {
+            try object.modify { writer throws(Fault) in
+                try writer.withMutableSpan(of: values) { span throws(Fault) in
+                    span[0] = 7
+                    throw Fault()
+                }
+            }
+        }
+        #expect(throws: SegmentError.preconditionFailed("no")) {
+            try object.segment.repair { sequence throws(SegmentError) in
+                #expect(sequence == 4)
+                throw .preconditionFailed("no")
+            }
+        }
+        #expect(try values.snapshot().isDamaged)
+        #expect(try object.segment.repair() == 6)
+        let repaired = try values.snapshot()
+        #expect(repaired.elements == [7, 2, 3] && !repaired.isDamaged && repaired.sequence == 6)
+        #expect(try object.segment.repair() == 6)
+        #expect(try object.segment.wait(after: 4, until: .after(milliseconds: 60_000)) == 6)
+    }
+
     @Test("all arrays written as one is the whole, some of them are not")
     func coversWhole() throws {
         let object = try frame()

@@ -37,7 +37,7 @@ from .layouts import (
     StructLayout,
 )
 from .memory import SharedMemory
-from .publishing import create, unlink
+from .publishing import create, repair, unlink
 from .reading import SegmentInfo, info, load, snapshot, wait
 from .reading import list_segments as list
 from .remote import Gateway, RemoteObject, connect
@@ -81,6 +81,7 @@ __all__ = [
     "info",
     "list",
     "load",
+    "repair",
     "snapshot",
     "store",
     "unlink",

@@ -190,6 +190,15 @@ class ControlPage:
     def change_state(self, state: int) -> None:
         """Sets the state, which is a write too; the lock is held and the sequence even."""
         self.state = state
+        self._announce()
+
+    def repair(self) -> None:
+        """Clears the damage, which is a write too; the lock is held and the sequence even."""
+        self.damaged = 0
+        self._announce()
+
+    def _announce(self) -> None:
+        """Ends a change of one word."""
         self.wake()
         self.sequence = self.sequence + 2
         self.wake()

@@ -1,4 +1,4 @@
-"""Names given and taken: create, replace, unlink. Each is atomic; nobody sees a segment half done."""
+"""Names given and taken: create, replace, unlink. Each is atomic; nobody sees a segment half done. And repair."""
 
 from __future__ import annotations
 
@@ -96,6 +96,17 @@ def unlink(name: str, *, directory: str | os.PathLike[str] | None = None, timeou
                 raise
     except (CorruptSegment, UnsupportedFormat):
         _unlink_corrupt(os.path.join(directory, name), name, deadline)
+
+
+def repair(name: str, *, directory: str | os.PathLike[str] | None = None, timeout: float | None = None) -> None:
+    """Declares a damaged segment to be good as it is: clears `damaged`, which a writer's death or failure had set.
+
+    For who has looked at the contents, or has put them right. Not one byte of them changes. Waits for a writer, at most
+    `timeout` seconds (`BusyError`).
+    """
+    with locked(check_name(name), segment_directory(directory), Deadline(timeout)) as segment:
+        if segment.control.damaged:
+            segment.control.repair()
 
 
 def _own_attrs(layout: BuiltInLayout) -> dict[str, Any]:

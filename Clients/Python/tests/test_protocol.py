@@ -491,6 +491,18 @@ def test_a_void_journal_is_damage(directory, array, name):
     assert json.loads(read(directory)[4096:8192].rstrip(b"\0"))["format"] == 1
 
 
+def test_a_repair_clears_the_damage_and_leaves_the_bytes(directory, array):
+    VOID["no staged file"](directory)
+    with pytest.warns(shm.DamagedWarning):
+        before = shm.snapshot("a")
+    shm.repair("a")  # recovers the dead writer first
+    fields = words(directory)
+    assert (fields["damaged"], fields["interrupted_writes"], fields["sequence"] % 2) == (0, 1, 0)
+    assert np.array_equal(shm.snapshot("a"), before)
+    shm.repair("a")
+    assert words(directory) == fields, "what is good stays as it is"
+
+
 def test_a_staged_file_that_cannot_be_read_stops_the_writer(directory, array, monkeypatch):
     name = os.urandom(16)
     payload = staged(directory, name, records(4096), bytes(32))

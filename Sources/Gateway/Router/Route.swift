@@ -5,6 +5,7 @@ internal import Segments
 enum Route {
     case segments
     case segment(SegmentName)
+    case repair(SegmentName)
     case data(SegmentName, path: [String])
     case layouts
     case layout(String)
@@ -47,6 +48,7 @@ enum Route {
         let name = try bytes.withUnsafeBytes { try SegmentName(utf8: $0) }
         let rest = parts.dropFirst()
         guard let resource = rest.first else { return .segment(name) }
+        if resource.elementsEqual("repair".utf8), rest.count == 1 { return .repair(name) }
         guard resource.elementsEqual("data".utf8) else { throw unknown(path) }
         let members = rest.dropFirst()
         return .data(name, path: try members.map { try decoded($0, .noSuchMember) })
@@ -74,6 +76,7 @@ enum Route {
         switch self {
         case .segments: [.get, .head, .post]
         case .segment: [.get, .head, .put, .delete]
+        case .repair: [.post]
         case .data: [.get, .head, .patch]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]

@@ -4,7 +4,7 @@ internal import Layouts
 internal import MicroHTTP
 internal import Segments
 
-/// Describing, listing and unlinking segments.
+/// Describing, listing, repairing and unlinking segments.
 struct SegmentRoutes {
     let catalog: Catalog
 
@@ -81,6 +81,17 @@ struct SegmentRoutes {
         }
         catalog.forget(name)
         return Response(status: 204)
+    }
+
+    /// `POST /segments/{name}/repair`.
+    func repair(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        try query.finish()
+        let condition = try WriteCondition(context.exchange)
+        let open = try catalog.segment(name, mayBlock: context.mayBlock)
+        let sequence = try open.segment.repair(until: context.deadline) { sequence throws(SegmentError) in
+            try condition.check(open.tag(sequence))
+        }
+        return Response(status: 204, headers: [("ETag", open.tag(sequence).text())])
     }
 
     /// Writes what a list says of a name; false for what is no segment, or none of this user.
