@@ -37,22 +37,28 @@ package final class GatewayService: Service {
     private let configuration: Configuration
     private let catalog: Catalog
     private let layouts: LayoutStore
+    private let pins: PinKeeper
     private let pool: SnapshotPool
     private let uploads: MemoryBudget
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
     ///
-    /// The layouts of the user's own are read here; they live below the directory, or below another one.
+    /// The layouts of the user's own are read here; they live below the directory, or below another one. Pinned
+    /// segments that lost their names while no gateway ran have them again when this returns, so that a sweep knows
+    /// them.
     package init(
         directory: SegmentDirectory,
         configuration: Configuration = Configuration(),
-        stateDirectory: String? = nil
+        stateDirectory: String? = nil,
+        log: @escaping @Sendable (Server.LogLevel, String) -> Void = { _, _ in }
     ) throws {
         self.configuration = configuration
         catalog = Catalog(directory)
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
+        try directory.privateFolder.check()
+        pins = PinKeeper(directory, log: log)
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 

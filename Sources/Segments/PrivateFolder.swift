@@ -11,34 +11,30 @@ package final class PrivateFolder: Sendable {
     private let path: String
 
     /// Looks at the folder below a directory that exists; makes nothing yet.
-    package init(below path: String) throws(SegmentError) {
+    package convenience init(below path: String) throws(SegmentError) {
         let number = retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard number >= 0 else { throw .system(SystemError("open \(path)")) }
-        directory = number
+        self.init(owning: number, path: path)
+        try check()
+    }
+
+    /// The folder below an open directory, whose descriptor it closes; what is wrong with it, its uses tell.
+    init(owning directory: Int32, path: String) {
+        self.directory = directory
         name = ".shmgate-\(geteuid())"
         self.path = "\(path)/\(name)"
-        _ = try open()
     }
 
     deinit { close(directory) }
 
+    /// Refuses a folder that is there and is not this user's alone.
+    package func check() throws(SegmentError) { _ = try open() }
+
     /// The files whose names have a prefix, with their contents.
     package func files(prefix: String) throws(SegmentError) -> [(name: String, bytes: [UInt8])] {
         guard let folder = try open() else { return [] }
-        let again = retrying { openat(folder.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        guard again >= 0 else { throw .system(SystemError("open \(path)")) }
-        guard let stream = fdopendir(again) else {
-            let error = SystemError("fdopendir \(path)")
-            close(again)
-            throw .system(error)
-        }
-        defer { closedir(stream) }
         var files: [(String, [UInt8])] = []
-        while let entry = readdir(stream) {
-            let file = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-            }
-            guard file.hasPrefix(prefix) else { continue }
+        for file in try names(in: folder) where file.hasPrefix(prefix) {
             if case .success(let number) = FileDescriptor.open(file, in: folder.number, flags: O_RDONLY) {
                 let descriptor = FileDescriptor(owning: number)
                 if case .success(let status) = descriptor.status(), status.isRegular,
@@ -49,6 +45,40 @@ package final class PrivateFolder: Sendable {
             }
         }
         return files.sorted { $0.0 < $1.0 }
+    }
+
+    /// The names of all that is in it, in no order; none if it is not there.
+    func names() throws(SegmentError) -> [String] {
+        guard let folder = try open() else { return [] }
+        return try names(in: folder)
+    }
+
+    private func names(in folder: borrowing FileDescriptor) throws(SegmentError) -> [String] {
+        let again = retrying { openat(folder.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard again >= 0 else { throw .system(SystemError("open \(path)")) }
+        guard let stream = fdopendir(again) else {
+            let error = SystemError("fdopendir \(path)")
+            close(again)
+            throw .system(error)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+                }
+            )
+        }
+        return names
+    }
+
+    /// What a file of the folder is; nil if it is not there.
+    ///
+    /// The folder is not checked for this: a lie about it would have to name a file that the caller knows.
+    func status(of file: String) -> FileStatus? {
+        var raw = stat()
+        return fstatat(directory, "\(name)/\(file)", &raw, AT_SYMLINK_NOFOLLOW) == 0 ? FileStatus(raw) : nil
     }
 
     /// Stores a file, whole or not at all.
@@ -96,7 +126,7 @@ package final class PrivateFolder: Sendable {
     }
 
     /// What a call that failed means for whoever stores something.
-    private func refusal(_ error: SystemError) -> SegmentError {
+    func refusal(_ error: SystemError) -> SegmentError {
         switch error.code {
         case EACCES, EPERM, EROFS: .forbidden("the folder \(path) cannot be written to: \(error)")
         case ENOSPC, ENOMEM, EDQUOT, EFBIG: .outOfSpace("there is no room in the folder \(path): \(error)")
@@ -104,7 +134,7 @@ package final class PrivateFolder: Sendable {
         }
     }
 
-    private func openOrMake() throws(SegmentError) -> FileDescriptor {
+    func openOrMake() throws(SegmentError) -> FileDescriptor {
         if let folder = try open() { return folder }
         if mkdirat(directory, name, 0o700) != 0, errno != EEXIST { throw refusal(SystemError("mkdirat")) }
         Failpoint.pass("private folder")
@@ -113,7 +143,7 @@ package final class PrivateFolder: Sendable {
     }
 
     /// Opens the folder and checks whose it is; nil if it is not there.
-    private func open() throws(SegmentError) -> FileDescriptor? {
+    func open() throws(SegmentError) -> FileDescriptor? {
         let number = retrying { openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
         guard number >= 0 else {
             if errno == ENOENT { return nil }

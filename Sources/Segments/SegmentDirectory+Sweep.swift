@@ -47,8 +47,12 @@ extension SegmentDirectory {
         private(set) var names: [UUID: [SegmentName]] = [:]
         /// Files that are, or may be, segments, and whose identity is not known: not ours to read, or corrupt.
         private(set) var hasUnknown = false
+        /// Segments that may get their names back.
+        private(set) var pinned: Set<UUID> = []
 
         init(_ directory: SegmentDirectory) throws(SegmentError) {
+            // Before the names: one that is given back in between is then seen twice, and not missed.
+            pinned = Set(try directory.pins().map(\.uuid))
             for name in try directory.names() {
                 do throws(SegmentError) {
                     names[try directory.load(name).uuid, default: []].append(name)
@@ -71,7 +75,7 @@ extension SegmentDirectory {
         }
         for entry in head.entries {
             guard let names = segments.names[entry.uuid] else {
-                if segments.hasUnknown { return false }
+                if segments.hasUnknown || segments.pinned.contains(entry.uuid) { return false }
                 continue  // gone
             }
             for name in names where !isSettled(entry, in: name) { return false }

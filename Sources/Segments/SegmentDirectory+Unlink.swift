@@ -5,7 +5,7 @@ extension SegmentDirectory {
     /// Takes a segment's name away; mappings that exist stay valid and see state 2.
     ///
     /// `condition` is called with the segment under its lock and may refuse. A file with the magic whose header is
-    /// corrupt, or of a format that is not known, is unlinked as well; `condition` then gets nil.
+    /// corrupt, or of a format that is not known, is unlinked as well; `condition` then gets nil. The pin goes with it.
     public func unlink(
         _ name: SegmentName,
         until deadline: Deadline,
@@ -30,6 +30,7 @@ extension SegmentDirectory {
                         throw .from(error, name: name.description)
                     }
                     Failpoint.pass("unlink of the name")
+                    dropPin(of: segment)
                 }
             } catch .replaced {
                 continue
@@ -61,5 +62,6 @@ extension SegmentDirectory {
             throw .from(SystemError("unlinkat"), name: name.description)
         }
         Failpoint.pass("unlink of the corrupt segment's name")
+        dropPins(of: name, leadingTo: mine)
     }
 }

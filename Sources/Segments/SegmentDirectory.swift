@@ -8,13 +8,22 @@ public final class SegmentDirectory: Sendable {
     /// The path that it was opened by.
     public let path: String
     let descriptor: Int32
+    /// Where the pins of its segments are.
+    package let privateFolder: PrivateFolder
 
     /// Opens a directory that exists.
     public init(path: String) throws(SegmentError) {
         let number = retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard number >= 0 else { throw .system(SystemError("open \(path)")) }
+        let again = retrying { openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        guard again >= 0 else {
+            let error = SystemError("open \(path)")
+            close(number)
+            throw .system(error)
+        }
         self.path = path
         descriptor = number
+        privateFolder = PrivateFolder(owning: again, path: path)
     }
 
     deinit { close(descriptor) }

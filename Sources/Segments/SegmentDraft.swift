@@ -117,24 +117,47 @@ public final class SegmentDraft: Sendable {
     /// the draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
     ///
     /// With `mustExist` the name has to lead to a segment already; one that is not there is
-    /// ``SegmentError/preconditionFailed(_:)``. Tells whether a segment was replaced.
+    /// ``SegmentError/preconditionFailed(_:)``. With `pinned` a gateway of this user gives the segment its name back
+    /// when that is taken away without the protocol. Tells whether a segment was replaced.
     @discardableResult
     public func publish(
         as name: SegmentName,
         replacing: Bool = false,
         mustExist: Bool = false,
+        pinned: Bool = false,
         until deadline: Deadline = .immediate,
         condition: (Segment?) throws(SegmentError) -> Void = { _ throws(SegmentError) in }
     ) throws(SegmentError) -> Bool {
         if fchmod(file.number, mode) != 0 { throw .system(SystemError("fchmod")) }
         Failpoint.pass("fchmod of the draft")
+        let pin = Pin(uuid: uuid, name: name, isAnnounced: true)
+        if pinned { try directory.announce(pin, of: temporaryName) }
+        let isReplaced: Bool
+        do throws(SegmentError) {
+            isReplaced = try take(name, replacing, mustExist, until: deadline, condition: condition)
+        } catch {
+            if pinned { directory.drop(pin) }
+            throw error
+        }
+        if pinned { directory.complete(pin) }
+        letGo()
+        return isReplaced
+    }
+
+    /// Takes the name, free or not; tells whether it was another segment's.
+    private func take(
+        _ name: SegmentName,
+        _ replacing: Bool,
+        _ mustExist: Bool,
+        until deadline: Deadline,
+        condition: (Segment?) throws(SegmentError) -> Void
+    ) throws(SegmentError) -> Bool {
         while true {
             if !replacing { try condition(nil) }
             if !mustExist {
                 let code = shmgate_rename_new(directory.descriptor, temporaryName, name.description)
                 if code == 0 {
                     Failpoint.pass("rename to a free name")
-                    letGo()
                     return false
                 }
                 guard code == EEXIST else { throw .from(SystemError("renameat2", code), name: name.description) }
@@ -142,7 +165,6 @@ public final class SegmentDraft: Sendable {
             guard replacing else { throw .alreadyExists(name.description) }
             do throws(SegmentError) {
                 try replace(directory.load(name), until: deadline, condition: condition)
-                letGo()
                 return true
             } catch .noSuchSegment {
                 if try directory.status(of: name) != nil { throw .alreadyExists(name.description) }
@@ -169,7 +191,10 @@ public final class SegmentDraft: Sendable {
             try condition(old)
             try lock.setState(.replaced)
             let code = shmgate_rename_over(directory.descriptor, temporaryName, old.name.description)
-            if code == 0 { return Failpoint.pass("rename over the name") }
+            if code == 0 {
+                Failpoint.pass("rename over the name")
+                return directory.dropPin(of: old)
+            }
             try lock.setState(.live)
             throw .from(SystemError("renameat", code), name: old.name.description)
         }

@@ -120,6 +120,13 @@ extension WriteLock {
         try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(value, at: word)
             Failpoint.pass("word of the control page")
+        }
+        try announceChange()
+    }
+
+    /// Ends a change of what is no data: the next even sequence, and everybody woken.
+    mutating func announceChange() throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
             try mapping.store(sequence &+ 2, at: ControlWord.sequence)
             Failpoint.pass("sequence of the word")
         }

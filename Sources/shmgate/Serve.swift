@@ -110,13 +110,6 @@ struct Serve: ParsableCommand {
         let service: GatewayService
         do {
             let segments = try SegmentDirectory(path: path)
-            let sweep = try segments.sweep()
-            if !sweep.isEmpty {
-                logger.info(
-                    "leftovers of processes that died",
-                    metadata: ["drafts": "\(sweep.drafts)", "journals": "\(sweep.journals)", "kept": "\(sweep.kept)"]
-                )
-            }
             service = try GatewayService(
                 directory: segments,
                 configuration: .init(
@@ -127,7 +120,17 @@ struct Serve: ParsableCommand {
                     isLocalOnly: address.isLoopback
                 ),
                 stateDirectory: stateDirectory
-            )
+            ) { level, text in
+                logger.log(level: Logger.Level(level), "\(text)")
+            }
+            // Not before the pins were looked at: a staged write may be one of a segment that just got its name back.
+            let sweep = try segments.sweep()
+            if !sweep.isEmpty {
+                logger.info(
+                    "leftovers of processes that died",
+                    metadata: ["drafts": "\(sweep.drafts)", "journals": "\(sweep.journals)", "kept": "\(sweep.kept)"]
+                )
+            }
         } catch {
             throw StartFailure(description: "Cannot use the directory \(path): \(error)")
         }

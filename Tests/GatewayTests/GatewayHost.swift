@@ -49,15 +49,18 @@ final class GatewayHost {
     /// Stops the gateway and removes the directory.
     func close() {
         server.stop(drainSeconds: 20)
-        for name in files() { unlink("\(path)/\(name)") }
+        for name in files() where unlink("\(path)/\(name)") != 0 {
+            for file in files(below: name) { unlink("\(path)/\(name)/\(file)") }
+            rmdir("\(path)/\(name)")
+        }
         rmdir(path)
     }
 
     var activeConnections: Int { server.activeConnections }
 
-    /// All files of the directory, hidden ones too.
-    func files() -> [String] {
-        guard let stream = opendir(path) else { return [] }
+    /// All files of the directory, or of a folder of it, hidden ones too.
+    func files(below folder: String = ".") -> [String] {
+        guard let stream = opendir("\(path)/\(folder)") else { return [] }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {

@@ -14,7 +14,10 @@ package final class ScratchDirectory: Sendable {
     }
 
     deinit {
-        for name in (try? names()) ?? [] { remove(self.path(name)) }
+        for name in (try? names()) ?? [] where remove(path(name)) != 0 {
+            for file in (try? names(below: name)) ?? [] { remove(path("\(name)/\(file)")) }
+            remove(path(name))
+        }
         remove(path)
     }
 
@@ -24,9 +27,9 @@ package final class ScratchDirectory: Sendable {
     /// It as a directory of segments.
     package func segments() throws -> SegmentDirectory { try SegmentDirectory(path: path) }
 
-    /// All the names in it, in order; hidden ones too.
-    package func names() throws -> [String] {
-        guard let stream = opendir(path) else { throw Failure("opendir") }
+    /// All the names in it, or in a folder of it, in order; hidden ones too.
+    package func names(below folder: String = ".") throws -> [String] {
+        guard let stream = opendir(path(folder)) else { throw Failure("opendir") }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {

@@ -13,6 +13,7 @@ struct CreationOrder {
     private(set) var lifetimeSeconds: Double?
     private(set) var replaces = false
     private(set) var isReadOnly = false
+    private(set) var isPinned = false
     /// Where the value of `fill` begins.
     private var fill: JSONReader?
     /// Where the value of `data` begins.
@@ -40,10 +41,7 @@ struct CreationOrder {
             case "ttl": lifetimeSeconds = try Self.lifetime(reader.value())
             case "replace": replaces = try Self.flag(reader.value(), key)
             case "readonly": isReadOnly = try Self.flag(reader.value(), key)
-            case "pinned":
-                if try Self.flag(reader.value(), key) {
-                    throw Problem(.invalidLayout, "expected pinned to be false: this version cannot pin segments")
-                }
+            case "pinned": isPinned = try Self.flag(reader.value(), key)
             default: throw Problem(.invalidLayout, "expected the members of a new segment, got \"\(key)\"")
             }
         }

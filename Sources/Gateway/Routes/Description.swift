@@ -7,12 +7,14 @@ struct Description {
     let open: OpenSegment
     let vitals: Vitals
     let status: FileStatus
+    let isPinned: Bool
 
     /// Reads the state of now; never waits for a writer.
     init(_ open: OpenSegment) throws {
         self.open = open
         vitals = try open.segment.vitals()
         status = try open.segment.currentStatus() ?? open.segment.status
+        isPinned = open.segment.isPinned
     }
 
     /// The tag that goes with it.
@@ -48,7 +50,7 @@ struct Description {
         json.key("gid")
         json.integer(Int64(status.gid))
         json.key("pinned")
-        json.bool(false)
+        json.bool(isPinned)
         json.key("layout")
         header.layout.write(to: &json)
         json.key("attrs")

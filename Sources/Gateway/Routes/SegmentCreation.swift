@@ -34,7 +34,12 @@ struct SegmentCreation {
             throw SegmentError.alreadyExists(order.name.description)
         }
         let draft = try draft(order, context)
-        try draft.publish(as: order.name, replacing: order.replaces, until: context.deadline)
+        try draft.publish(
+            as: order.name,
+            replacing: order.replaces,
+            pinned: order.isPinned,
+            until: context.deadline
+        )
         return try answer(order.name, draft, status: 201)
     }
 
@@ -66,6 +71,7 @@ struct SegmentCreation {
                 as: name,
                 replacing: noneMatch == nil && (match != nil || mayReplace),
                 mustExist: match != nil,
+                pinned: order?.isPinned ?? false,
                 until: context.deadline
             ) { old throws(SegmentError) in
                 guard let match, let old else { return }

@@ -1,0 +1,157 @@
+internal import CSegment
+internal import Glibc
+
+/// What became of a pin whose name did not lead to its segment.
+package struct PinFinding: Sendable, Equatable {
+    /// What was done.
+    package enum Outcome: Sendable, Equatable {
+        /// The name was missing, and leads to the segment again.
+        case givenBack
+        /// Another file has the name: it keeps it, and the pin is gone.
+        case taken
+        /// The segment was unlinked or replaced on purpose: the pin is gone.
+        case unlinked
+        /// The segment contradicts itself, and so cannot say whether it was unlinked on purpose: the pin is gone.
+        case corrupt(SegmentError)
+        /// The file is not what its name says; it was left alone.
+        case notBelieved(String)
+        /// It could not be decided, or not be done; worth another try.
+        case postponed(SegmentError)
+    }
+
+    /// The name that the pin is for.
+    package let name: SegmentName
+    /// The segment that the pin is of.
+    package let uuid: UUID
+    /// What was done.
+    package let outcome: Outcome
+}
+
+extension SegmentDirectory {
+    /// Looks at the pins of all names, or of some, and gives missing names back; tells what it found out of order.
+    ///
+    /// A name is given back by a link that never takes it from another file, under the segment's lock, and only while
+    /// its `state` says that nobody unlinked it on purpose. Pins whose making was broken off by a death are settled as
+    /// well when all are looked at.
+    package func reconcilePins(
+        of names: Set<SegmentName>? = nil,
+        until deadline: Deadline
+    ) throws(SegmentError) -> [PinFinding] {
+        var findings: [PinFinding] = []
+        for pin in try pins() where names?.contains(pin.name) ?? true {
+            if pin.isAnnounced {
+                if names == nil { settle(pin) }
+                continue
+            }
+            let outcome: PinFinding.Outcome?
+            do throws(SegmentError) {
+                outcome = try reconcile(pin, until: deadline)
+            } catch {
+                outcome = .postponed(error)
+            }
+            if let outcome { findings.append(PinFinding(name: pin.name, uuid: pin.uuid, outcome: outcome)) }
+        }
+        return findings
+    }
+
+    /// Completes an announced pin whose segment got its name, and removes one whose segment never did.
+    ///
+    /// A maker who lives holds the lock until he has done that himself.
+    private func settle(_ pin: Pin) {
+        guard let folder = try? privateFolder.open(),
+            case .success(let number) = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDWR)
+        else { return }
+        let file = FileDescriptor(owning: number)
+        guard file.tryLock(F_WRLCK) else { return }
+        Failpoint.pass("lock of the announced pin")
+        guard isLinked(pin.name.description, file) else { return drop(pin) }
+        complete(pin)
+    }
+
+    private func reconcile(_ pin: Pin, until deadline: Deadline) throws(SegmentError) -> PinFinding.Outcome? {
+        guard let link = privateFolder.status(of: pin.file), let folder = try privateFolder.open() else { return nil }
+        // Nearly always, and therefore without the lock.
+        if try status(of: pin.name)?.isSameFile(as: link) == true { return nil }
+        guard link.isRegular else { return .notBelieved("it is no regular file") }
+        guard link.uid == geteuid() || geteuid() == 0 else { return .notBelieved("it belongs to user \(link.uid)") }
+        var isWritable = true
+        var opened = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDWR)
+        if case .failure(let error) = opened, error.code == EACCES || error.code == EROFS || error.code == EPERM {
+            isWritable = false
+            opened = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDONLY)
+        }
+        let file: FileDescriptor
+        switch opened {
+        case .success(let number): file = FileDescriptor(owning: number)
+        case .failure(let error):
+            if error.code == ENOENT { return nil }
+            throw .from(error, name: pin.name.description)
+        }
+        guard file.bytes(0..<ControlPage.magic.count) == ControlPage.magic else {
+            return .notBelieved("it is no segment")
+        }
+        // A shared lock, all that a read-only description can have, keeps those off who change the state as well.
+        try lockSegment(file.number, exclusive: isWritable, until: deadline)
+        let outcome = try reconcileLocked(pin, file)
+        shmgate_unlock(file.number)
+        Failpoint.pass("lock of the pin freed")
+        if outcome == .givenBack { touch(pin) }
+        return outcome
+    }
+
+    private func reconcileLocked(
+        _ pin: Pin,
+        _ file: borrowing FileDescriptor
+    ) throws(SegmentError) -> PinFinding.Outcome? {
+        guard case .success(let status) = file.status(), let bytes = file.bytes(0..<ControlPage.byteCount) else {
+            return .notBelieved("it cannot be read")
+        }
+        let page = bytes.withUnsafeBytes { raw in
+            Result { () throws(SegmentError) in try ControlPage(reading: raw, fileSize: status.size, name: pin.name) }
+        }
+        // Whoever waited for the lock may find that all is well by now.
+        let now = try self.status(of: pin.name)
+        if now?.isSameFile(as: status) == true { return nil }
+        switch page {
+        case .success(let page):
+            guard page.uuid == pin.uuid else { return .notBelieved("it is the segment \(page.uuid)") }
+        case .failure(.corrupt(let text)):
+            drop(pin)
+            return .corrupt(.corrupt(text))
+        case .failure(let error): return .notBelieved(error.description)
+        }
+        guard bytes[ControlWord.state..<ControlWord.state + 8].allSatisfy({ $0 == 0 }) else {
+            drop(pin)
+            return .unlinked
+        }
+        return try giveBack(pin, status)
+    }
+
+    /// Links the name to the pin's file, unless another file has it.
+    private func giveBack(_ pin: Pin, _ file: FileStatus) throws(SegmentError) -> PinFinding.Outcome? {
+        guard let folder = try privateFolder.open() else { return nil }
+        while linkat(folder.number, pin.file, descriptor, pin.name.description, 0) != 0 {
+            let error = SystemError("linkat")
+            switch error.code {
+            case ENOENT: return nil  // unpinned while we waited for the lock
+            case EEXIST:
+                guard let now = try status(of: pin.name) else { continue }
+                if now.isSameFile(as: file) { return nil }
+                drop(pin)
+                return .taken
+            case EACCES, EPERM, EROFS: throw .forbidden("the directory \(path) does not allow new names: \(error)")
+            default: throw .from(error, name: pin.name.description)
+            }
+        }
+        Failpoint.pass("link of the name that is given back")
+        return .givenBack
+    }
+
+    /// Tells those who watch the segment; its description has changed.
+    ///
+    /// A writer who has the lock already wakes them too.
+    private func touch(_ pin: Pin) {
+        guard let segment = try? load(pin.name), segment.uuid == pin.uuid else { return }
+        try? segment.withWriteLock(until: .immediate) { lock throws(SegmentError) in try lock.announceChange() }
+    }
+}
