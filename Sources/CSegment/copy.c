@@ -175,6 +175,12 @@ static inline void relax(void) {
 #endif
 }
 
+/* Whether a page that says this sequence is one at all: a file that was cut and grown again reads as zeros, and zeros
+ * would pass for a snapshot of the sequence 0. */
+static int is_page(const struct shmgate_control *page, uint64_t sequence) {
+    return sequence != 0 || memcmp(page->magic, "SHMGATE", sizeof page->magic) == 0;
+}
+
 static int snapshot(
     const struct shmgate_control *page, const struct shmgate_region *regions, int32_t count, int32_t tries,
     uint64_t *sequence, uint64_t *damaged, int32_t *retries) {
@@ -191,7 +197,7 @@ static int snapshot(
             *damaged = __atomic_load_n(&page->damaged, __ATOMIC_RELAXED);
             if (!shmgate_read_retry(page, began)) {
                 *sequence = began;
-                return 0;
+                return is_page(page, began) ? 0 : EFAULT;
             }
         }
         ++*retries;
@@ -205,6 +211,13 @@ int shmgate_snapshot(
     int result;
     SHMGATE_GUARDED(result = snapshot(base, regions, count, tries, sequence, damaged, retries));
     return result;
+}
+
+int shmgate_load_sequence(const void *base, uint64_t *value) {
+    const struct shmgate_control *page = base;
+    int holds;
+    SHMGATE_GUARDED(*value = shmgate_read_begin(page); holds = is_page(page, *value));
+    return holds ? 0 : EFAULT;
 }
 
 int shmgate_load_word(const void *base, int64_t offset, uint64_t *value) {

@@ -48,6 +48,13 @@ struct Mapping: ~Copyable, @unchecked Sendable {
 
     deinit { munmap(base, count) }
 
+    /// Loads the sequence with acquire order; a page that was cut off and grown again is a fault as well.
+    func sequence() throws(MappingFault) -> UInt64 {
+        var value: UInt64 = 0
+        guard shmgate_load_sequence(base, &value) == 0 else { throw MappingFault() }
+        return value
+    }
+
     /// Loads a word with acquire order.
     func load(_ offset: Int) throws(MappingFault) -> UInt64 {
         var value: UInt64 = 0

@@ -88,7 +88,7 @@ public final class Segment: Sendable {
     private func words() throws(SegmentError) -> Vitals {
         try guarded { mapping throws(MappingFault) in
             Vitals(
-                sequence: try mapping.load(ControlWord.sequence),
+                sequence: try mapping.sequence(),
                 interruptedWrites: try mapping.load(ControlWord.interruptedWrites),
                 writerPid: try mapping.load(ControlWord.writerPid),
                 modifiedNs: Int64(bitPattern: try mapping.load(ControlWord.modified)),
@@ -101,7 +101,7 @@ public final class Segment: Sendable {
 
     /// The sequence of now: even when stable, odd while a write is under way.
     public func sequence() throws(SegmentError) -> UInt64 {
-        try guarded { mapping throws(MappingFault) in try mapping.load(ControlWord.sequence) }
+        try guarded { mapping throws(MappingFault) in try mapping.sequence() }
     }
 
     /// The address of a range of the segment, for handing it to the kernel without a copy.

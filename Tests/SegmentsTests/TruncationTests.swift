@@ -43,6 +43,22 @@ import Testing
         #expect(try ForeignLock.isFree(workshop.scratch.path("a")), "the lock is free after the error")
     }
 
+    @Test("a segment cut to nothing and grown again is corrupt, not all zeros")
+    func cutAndGrown() throws {
+        let size = segment.totalBytes
+        let write = try segment.prepare([1, 2], to: [segment.run(count: 2)])
+        try workshop.file().truncate(to: 0)
+        try workshop.file().truncate(to: size)
+        expectCorrupt { _ = try segment.sequence() }
+        expectCorrupt { _ = try segment.vitals() }
+        expectCorrupt { _ = try segment.read(segment.run(count: 10)) }
+        expectCorrupt { _ = try segment.read(segment.run(count: 60_000), until: .never) }
+        expectCorrupt {
+            _ = try segment.withWriteLock(until: .never) { lock throws(SegmentError) in try lock.commit(write) }
+        }
+        #expect(try workshop.file().number(at: 64, as: UInt64.self) == 0, "nothing was written")
+    }
+
     @Test("a segment cut behind its control page still has its words, but not its data")
     func cutData() throws {
         try workshop.file().truncate(to: 8192 + 4096)

@@ -38,6 +38,9 @@ int shmgate_snapshot(
     const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
     uint64_t *damaged, int32_t *retries);
 
+/* The sequence, loaded with acquire; EFAULT also where the page has lost its magic, as after a cut and a growing. */
+int shmgate_load_sequence(const void *base, uint64_t *value);
+
 /* Guarded single accesses at a byte offset: an acquiring load, a releasing store, a plain copy out and in. */
 int shmgate_load_word(const void *base, int64_t offset, uint64_t *value);
 int shmgate_store_word(void *base, int64_t offset, uint64_t value);
