@@ -31,8 +31,12 @@ struct ControlPage {
     ///
     /// A file without the magic is ``SegmentError/noSuchSegment(_:)``; one that contradicts itself is corrupt.
     init(reading bytes: UnsafeRawBufferPointer, fileSize size: Int, name: SegmentName) throws(SegmentError) {
-        guard bytes.count >= Self.byteCount, bytes.prefix(8).elementsEqual(Self.magic), let base = bytes.baseAddress
-        else { throw .noSuchSegment(name.description) }
+        guard bytes.prefix(8).elementsEqual(Self.magic), let base = bytes.baseAddress else {
+            throw .noSuchSegment(name.description)
+        }
+        guard bytes.count >= Self.byteCount else {
+            throw .corrupt("the segment \(name) is corrupt: expected a page of \(Self.pageBytes) bytes, got \(size)")
+        }
         func word(_ offset: Int) -> UInt64 { base.load(fromByteOffset: offset, as: UInt64.self) }
         func field(_ offset: Int, _ what: String) throws(SegmentError) -> Int {
             guard let value = Int(exactly: word(offset)) else {

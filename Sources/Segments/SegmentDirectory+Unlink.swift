@@ -15,10 +15,9 @@ extension SegmentDirectory {
             let segment: Segment
             do throws(SegmentError) {
                 segment = try load(name)
-            } catch .corrupt {
-                return try unlinkCorrupt(name, until: deadline, if: condition)
-            } catch .unsupportedFormat {
-                return try unlinkCorrupt(name, until: deadline, if: condition)
+            } catch  where error.isOfTheFile {
+                if try unlinkUnreadable(name, until: deadline, if: condition) { return }
+                continue
             }
             do throws(SegmentError) {
                 return try segment.withWriteLock(until: deadline) { lock throws(SegmentError) in
@@ -38,30 +37,18 @@ extension SegmentDirectory {
         }
     }
 
-    /// Nothing in the page can be trusted, not even where its words are; the lock's bytes can.
-    private func unlinkCorrupt(
+    private func unlinkUnreadable(
         _ name: SegmentName,
         until deadline: Deadline,
         if condition: (Segment?) throws(SegmentError) -> Void
-    ) throws(SegmentError) {
-        let file: FileDescriptor
-        switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDWR) {
-        case .success(let number): file = FileDescriptor(owning: number)
-        case .failure(let error): throw .from(error, name: name.description)
+    ) throws(SegmentError) -> Bool {
+        try withLockOfUnreadable(name, until: deadline) { file throws(SegmentError) in
+            try condition(nil)
+            guard unlinkat(descriptor, name.description, 0) == 0 else {
+                throw .from(SystemError("unlinkat"), name: name.description)
+            }
+            Failpoint.pass("unlink of the corrupt segment's name")
+            dropPins(of: name, leadingTo: file)
         }
-        try lockSegment(file.number, exclusive: true, until: deadline)
-        guard case .success(let mine) = file.status(), let now = try status(of: name), now.isSameFile(as: mine) else {
-            throw .busy("the segment \(name) was replaced while it was unlinked")
-        }
-        // What was read before the lock may be another's file by now; without the magic it is nothing of ours.
-        guard file.bytes(0..<ControlPage.magic.count) == ControlPage.magic else {
-            throw .noSuchSegment(name.description)
-        }
-        try condition(nil)
-        guard unlinkat(descriptor, name.description, 0) == 0 else {
-            throw .from(SystemError("unlinkat"), name: name.description)
-        }
-        Failpoint.pass("unlink of the corrupt segment's name")
-        dropPins(of: name, leadingTo: mine)
     }
 }

@@ -33,7 +33,7 @@ public final class SegmentDirectory: Sendable {
         let (number, writable) = try open(name)
         let file = FileDescriptor(owning: number)
         let status = try Self.check(file.status(), name)
-        guard status.isRegular, let bytes = file.bytes(0..<ControlPage.byteCount) else {
+        guard status.isRegular, let bytes = file.bytes(0..<min(ControlPage.byteCount, status.size)) else {
             throw .noSuchSegment(name.description)
         }
         let page = try Self.controlPage(bytes, status, name)

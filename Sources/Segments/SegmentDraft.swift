@@ -113,8 +113,9 @@ public final class SegmentDraft: Sendable {
     /// Gives the segment its name, at once and whole.
     ///
     /// A name that is taken is ``SegmentError/alreadyExists(_:)``. With `replacing` the name is taken from the segment
-    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1. With the name
-    /// the draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
+    /// that has it, under that segment's lock and after `condition` has seen it; its mappers see state 1. One that is
+    /// corrupt, or of a format that is not known, is replaced as well; `condition` then gets nil. With the name the
+    /// draft lets go of the lock that kept sweepers off, so that the segment can be written at once.
     ///
     /// With `mustExist` the name has to lead to a segment already; one that is not there is
     /// ``SegmentError/preconditionFailed(_:)``. With `pinned` a gateway of this user gives the segment its name back
@@ -171,6 +172,8 @@ public final class SegmentDraft: Sendable {
                 if mustExist { throw .preconditionFailed("expected a segment \(name) to replace, there is none") }
             } catch .replaced {
                 continue
+            } catch  where error.isOfTheFile {
+                if try replaceUnreadable(name, until: deadline, condition: condition) { return true }
             }
         }
     }
@@ -197,6 +200,20 @@ public final class SegmentDraft: Sendable {
             }
             try lock.setState(.live)
             throw .from(SystemError("renameat", code), name: old.name.description)
+        }
+    }
+
+    private func replaceUnreadable(
+        _ name: SegmentName,
+        until deadline: Deadline,
+        condition: (Segment?) throws(SegmentError) -> Void
+    ) throws(SegmentError) -> Bool {
+        try directory.withLockOfUnreadable(name, until: deadline) { file throws(SegmentError) in
+            try condition(nil)
+            let code = shmgate_rename_over(directory.descriptor, temporaryName, name.description)
+            guard code == 0 else { throw .from(SystemError("renameat", code), name: name.description) }
+            Failpoint.pass("rename over the corrupt segment's name")
+            directory.dropPins(of: name, leadingTo: file)
         }
     }
 

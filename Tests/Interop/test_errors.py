@@ -437,6 +437,21 @@ def test_a_corrupt_segment_is_listed_as_such_and_can_be_removed(own_gateway):
     assert os.listdir(gateway.directory) == []
 
 
+@pytest.mark.parametrize("size", [20, 200, 4096])
+def test_a_corrupt_segment_can_be_replaced(own_gateway, size):
+    gateway = own_gateway()
+    tag = gateway.create("live", LAYOUT).headers["ETag"]
+    os.truncate(gateway.path("live"), size)
+    assert gateway.request("GET", "/segments").json()["segments"] == [{"name": "live", "corrupt": True}]
+    body = {"layout": LAYOUT, "fill": 7}
+    refused = gateway.request("PUT", "/segments/live", body, {"If-Match": tag})
+    assert (refused.status, refused.json()["code"]) == (412, "precondition-failed")
+    assert os.path.getsize(gateway.path("live")) == size
+    assert gateway.request("PUT", "/segments/live?replace=true", body).status == 200
+    assert set(np.array(gateway.request("GET", "/segments/live/data").json()["data"]).ravel()) == {7}
+    assert os.listdir(gateway.directory) == ["live"]
+
+
 @pytest.mark.parametrize("size", [0, 100, 4096, 8192])
 def test_a_segment_truncated_under_the_gateway_is_an_error_of_that_request(own_gateway, size):
     gateway = own_gateway()

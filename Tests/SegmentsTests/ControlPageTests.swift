@@ -139,14 +139,14 @@ import Testing
         #expect(try workshop.load("a").totalBytes == 12_288)
     }
 
-    @Test("a file shorter than the fixed part is no segment", arguments: [0, 7, 8, 127])
+    @Test("a file shorter than the magic is no segment", arguments: [0, 7])
     func shortFile(size: Int) throws {
         _ = try workshop.segment()
         try workshop.file().truncate(to: size)
         #expect(throws: SegmentError.noSuchSegment("a")) { try workshop.load("a") }
     }
 
-    @Test("a file cut behind its page is corrupt", arguments: [128, 4095, 4096, 8192, 12_287])
+    @Test("a file cut behind its magic is corrupt", arguments: [8, 127, 128, 4095, 4096, 8192, 12_287])
     func cutFile(size: Int) throws {
         _ = try workshop.segment()
         try workshop.file().truncate(to: size)

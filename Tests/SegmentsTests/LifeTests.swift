@@ -268,16 +268,42 @@ import Testing
         try workshop.file("future").patch(UInt32(9), at: 8)
         try workshop.file("foreign").write([UInt8](repeating: 0, count: 8192))
         var seen: [Bool] = []
-        for name in ["corrupt", "future"] {
+        _ = try workshop.segment("cut")
+        try workshop.file("cut").truncate(to: 8)
+        for name in ["corrupt", "cut", "future"] {
             try workshop.directory.unlink(SegmentName(name), until: .immediate) { segment throws(SegmentError) in
                 seen.append(segment == nil)
             }
         }
-        #expect(seen == [true, true])
+        #expect(seen == [true, true, true])
         #expect(throws: SegmentError.noSuchSegment("foreign")) {
             try workshop.directory.unlink(SegmentName("foreign"), until: .immediate)
         }
         #expect(try workshop.scratch.names() == ["foreign"])
+    }
+
+    @Test("a corrupt, cut or unknown segment can be replaced, a foreign file cannot")
+    func replaceUnreadable() throws {
+        for name in ["corrupt", "cut", "future"] { _ = try workshop.segment(name) }
+        try workshop.file("corrupt").patch(UInt64.max, at: 32)
+        try workshop.file("cut").truncate(to: 20)
+        try workshop.file("future").patch(UInt32(9), at: 8)
+        try workshop.file("foreign").write([UInt8](repeating: 0, count: 8192))
+        for name in ["corrupt", "cut", "future"] {
+            let draft = try workshop.draft(dataBytes: 10)
+            #expect(throws: SegmentError.preconditionFailed("no")) {
+                try draft.publish(as: SegmentName(name), replacing: true) { old throws(SegmentError) in
+                    #expect(old == nil)
+                    throw .preconditionFailed("no")
+                }
+            }
+            #expect(try draft.publish(as: SegmentName(name), replacing: true))
+            #expect(try workshop.load(name).uuid == draft.uuid)
+        }
+        #expect(throws: SegmentError.alreadyExists("foreign")) {
+            try workshop.draft(dataBytes: 10).publish(as: SegmentName("foreign"), replacing: true)
+        }
+        #expect(try workshop.scratch.names() == ["corrupt", "cut", "foreign", "future"])
     }
 
     @Test("a corrupt segment that is another's file by the time its lock is had is not unlinked")

@@ -69,8 +69,10 @@ class FixedWords:
         Without the magic it is `NoSuchSegment`; of another version or with unknown flags `UnsupportedFormat`; one that
         contradicts itself or its file `CorruptSegment`.
         """
-        if len(page) < FIXED_BYTES or page[:8] != MAGIC:
+        if page[:8] != MAGIC:
             raise NoSuchSegment(f"the file {name!r} is no segment")
+        if len(page) < FIXED_BYTES:
+            raise CorruptSegment(f"the segment {name!r} is corrupt: expected a page of {PAGE} bytes, got {file_bytes}")
         version, flags = struct.unpack_from("<II", page, 8)
         if version != VERSION:
             raise UnsupportedFormat(f"expected format version {VERSION}, the segment {name!r} has {version}")

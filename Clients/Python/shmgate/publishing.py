@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,9 @@ def unlink(name: str, *, directory: str | os.PathLike[str] | None = None, timeou
                 segment.control.change_state(LIVE)
                 raise
     except (CorruptSegment, UnsupportedFormat):
-        _unlink_corrupt(os.path.join(directory, name), name, deadline)
+        path = os.path.join(directory, name)
+        with _locked_unreadable(path, name, deadline):
+            os.unlink(path)
 
 
 def repair(name: str, *, directory: str | os.PathLike[str] | None = None, timeout: float | None = None) -> None:
@@ -156,12 +158,18 @@ def _publish(temporary: str, name: str, directory: str, replace: bool) -> None:
         except NoSuchSegment:
             if os.path.lexists(path):
                 raise SegmentExists(f"the name {name!r} belongs to a file that is no segment") from None
+        except (CorruptSegment, UnsupportedFormat):
+            with _locked_unreadable(path, name, Deadline(None)):
+                os.rename(temporary, path)
+                return
 
 
-def _unlink_corrupt(path: str, name: str, deadline: Deadline) -> None:
-    """Nothing in the page can be trusted, not even where its words are; the lock's bytes can."""
+@contextlib.contextmanager
+def _locked_unreadable(path: str, name: str, deadline: Deadline) -> Iterator[None]:
+    """The lock of a file that is corrupt. Nothing in its page can be trusted, not even where its words are; the lock's
+    bytes can."""
     with LockDescription(path, writable=True) as lock:
         lock.acquire(exclusive=True, deadline=deadline)
         if not lock.leads_here(path) or os.pread(lock.descriptor, len(MAGIC), 0) != MAGIC:
-            raise BusyError(f"the segment {name!r} was replaced while it was unlinked")
-        os.unlink(path)
+            raise BusyError(f"the segment {name!r} was replaced meanwhile")
+        yield

@@ -236,6 +236,20 @@ def test_a_corrupt_page_is_refused_and_can_be_unlinked(directory, array, name):
     assert shm.list() == []
 
 
+@pytest.mark.parametrize("name", CORRUPT)
+def test_a_corrupt_segment_can_be_replaced(directory, array, name):
+    patch(directory, *CORRUPT[name])
+    shm.create("a", shm.NdArrayLayout("uint8", (3,), init_value=7), replace=True)
+    assert shm.load("a").tolist() == [7, 7, 7]
+    assert os.listdir(directory) == ["a"]
+
+
+def test_a_file_shorter_than_a_page_can_be_unlinked(directory, array):
+    os.truncate(f"{directory}/a", 20)
+    shm.unlink("a")
+    assert os.listdir(directory) == []
+
+
 @pytest.mark.parametrize("offset, value", [(8, 2), (12, 2), (12, 3)])
 def test_another_format_is_refused(directory, array, offset, value):
     patch(directory, offset, struct.pack("<I", value))
@@ -248,7 +262,10 @@ def test_a_truncated_file_is_refused(directory, array):
     os.truncate(f"{directory}/a", 8192)
     with pytest.raises(shm.CorruptSegment, match="the file has 8192"):
         shm.load("a")
-    os.truncate(f"{directory}/a", 100)
+    os.truncate(f"{directory}/a", 20)
+    with pytest.raises(shm.CorruptSegment, match="got 20"):
+        shm.load("a")
+    os.truncate(f"{directory}/a", 7)
     with pytest.raises(shm.NoSuchSegment):
         shm.load("a")
 

@@ -74,7 +74,10 @@ struct SegmentCreation {
                 pinned: order?.isPinned ?? false,
                 until: context.deadline
             ) { old throws(SegmentError) in
-                guard let match, let old else { return }
+                guard let match else { return }
+                guard let old else {
+                    throw .preconditionFailed("expected a segment that If-Match names, it is corrupt and has no tag")
+                }
                 let tag = EntityTag(uuid: old.uuid, sequence: try old.sequence())
                 if !match.matches(tag) {
                     throw .preconditionFailed("expected a segment that If-Match names, it is \(tag.text()) now")
