@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "shmgate_engine.h"
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 
 int shmgate_rename_new(int directory, const char *from, const char *to) {
@@ -17,3 +18,5 @@ void shmgate_random(void *bytes, size_t count) {
         if (got > 0) next += got, count -= (size_t)got;
     }
 }
+
+int shmgate_bell(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

@@ -47,6 +47,7 @@ final class OpenSegment: Sendable {
 /// elsewhere. Each use checks that: a file is judged by device, inode, owner, mode and the fixed bytes at its front.
 final class Catalog: Sendable {
     let directory: SegmentDirectory
+    let pins: PinKeeper
     private let open = Mutex<[SegmentName: OpenSegment]>([:])
     /// So many stay open; the kernel allows a process some 65,000 mappings.
     private static let limit = 16_384
@@ -57,7 +58,15 @@ final class Catalog: Sendable {
     /// How many ``tidy()`` has looked at so far.
     private let tidied = Atomic(0)
 
-    init(_ directory: SegmentDirectory) { self.directory = directory }
+    init(_ directory: SegmentDirectory, pins: PinKeeper) {
+        self.directory = directory
+        self.pins = pins
+    }
+
+    /// What a GET of a segment answers now.
+    func description(of open: OpenSegment) throws -> Description {
+        try Description(open, restoration: pins.restoration(of: open.segment))
+    }
 
     /// The segment that a name leads to now.
     ///

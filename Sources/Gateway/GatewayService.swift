@@ -37,7 +37,6 @@ package final class GatewayService: Service {
     private let configuration: Configuration
     private let catalog: Catalog
     private let layouts: LayoutStore
-    private let pins: PinKeeper
     private let pool: SnapshotPool
     private let uploads: MemoryBudget
     private let isReady = Atomic(true)
@@ -54,11 +53,10 @@ package final class GatewayService: Service {
         log: @escaping @Sendable (Server.LogLevel, String) -> Void = { _, _ in }
     ) throws {
         self.configuration = configuration
-        catalog = Catalog(directory)
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
-        pins = PinKeeper(directory, log: log)
+        catalog = Catalog(directory, pins: try PinKeeper(directory, log: log))
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 

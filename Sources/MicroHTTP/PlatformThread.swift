@@ -2,14 +2,14 @@ internal import CMicroHTTPD
 internal import Glibc
 
 /// A thread with a name.
-struct PlatformThread {
+package struct PlatformThread {
     private let handle: pthread_t
 
     /// Runs `body` on a new thread, on which all signals are blocked that are meant for the process.
     ///
     /// Faults and real-time signals get through, whatever the thread blocks that starts this one: they are meant for
     /// the thread itself, as is the alarm that ends its waiting for a lock.
-    init(name: String, _ body: @escaping () -> Void) {
+    package init(name: String, _ body: @escaping () -> Void) {
         var handle = pthread_t()
         let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
         let code = pthread_create(&handle, nil, runThread, box.toOpaque())
@@ -18,7 +18,7 @@ struct PlatformThread {
     }
 
     /// Waits for its end.
-    func join() { pthread_join(handle, nil) }
+    package func join() { pthread_join(handle, nil) }
 }
 
 /// What a thread is to do.

@@ -25,17 +25,25 @@ package struct PinFinding: Sendable, Equatable {
     package let uuid: UUID
     /// What was done.
     package let outcome: Outcome
+
+    /// Whether it is worth another try.
+    package var isPostponed: Bool {
+        if case .postponed = outcome { true } else { false }
+    }
 }
 
 extension SegmentDirectory {
-    /// Looks at the pins of all names, or of some, and gives missing names back; tells what it found out of order.
+    /// Looks at the pins of all names, or of some, and gives missing names back; returns what it found out of order.
+    ///
+    /// `tell` hears of each at once: of a name that is given back before the segment's sequence says that it was.
     ///
     /// A name is given back by a link that never takes it from another file, under the segment's lock, and only while
     /// its `state` says that nobody unlinked it on purpose. Pins whose making was broken off by a death are settled as
     /// well when all are looked at.
     package func reconcilePins(
         of names: Set<SegmentName>? = nil,
-        until deadline: Deadline
+        until deadline: Deadline,
+        tell: (PinFinding) -> Void = { _ in }
     ) throws(SegmentError) -> [PinFinding] {
         var findings: [PinFinding] = []
         for pin in try pins() where names?.contains(pin.name) ?? true {
@@ -49,7 +57,11 @@ extension SegmentDirectory {
             } catch {
                 outcome = .postponed(error)
             }
-            if let outcome { findings.append(PinFinding(name: pin.name, uuid: pin.uuid, outcome: outcome)) }
+            guard let outcome else { continue }
+            let finding = PinFinding(name: pin.name, uuid: pin.uuid, outcome: outcome)
+            findings.append(finding)
+            tell(finding)
+            if outcome == .givenBack { touch(pin) }
         }
         return findings
     }
@@ -95,7 +107,6 @@ extension SegmentDirectory {
         let outcome = try reconcileLocked(pin, file)
         shmgate_unlock(file.number)
         Failpoint.pass("lock of the pin freed")
-        if outcome == .givenBack { touch(pin) }
         return outcome
     }
 

@@ -10,6 +10,11 @@ extension Segment {
 }
 
 extension SegmentDirectory {
+    /// Whether there is a pin for a name and a segment, whatever the name leads to.
+    package func hasPin(_ uuid: UUID, of name: SegmentName) -> Bool {
+        privateFolder.status(of: Pin(uuid: uuid, name: name).file) != nil
+    }
+
     /// The pins that are in the private folder, announced ones too, in the order of their files' names.
     func pins() throws(SegmentError) -> [Pin] {
         try privateFolder.names().compactMap { Pin(file: $0) }.sorted { $0.file < $1.file }

@@ -76,4 +76,7 @@ int shmgate_rename_new(int directory, const char *from, const char *to);
 /* Gives a file a name, taking it from whatever has it. Returns 0 or errno. */
 int shmgate_rename_over(int directory, const char *from, const char *to);
 
+/* A descriptor that can be polled for being rung: an eventfd, whose eight bytes count. Returns it, or -1 with errno. */
+int shmgate_bell(void);
+
 #endif

@@ -8,10 +8,12 @@ struct Description {
     let vitals: Vitals
     let status: FileStatus
     let isPinned: Bool
+    let restoration: Restoration?
 
     /// Reads the state of now; never waits for a writer.
-    init(_ open: OpenSegment) throws {
+    init(_ open: OpenSegment, restoration: Restoration?) throws {
         self.open = open
+        self.restoration = restoration
         vitals = try open.segment.vitals()
         status = try open.segment.currentStatus() ?? open.segment.status
         isPinned = open.segment.isPinned
@@ -51,6 +53,7 @@ struct Description {
         json.integer(Int64(status.gid))
         json.key("pinned")
         json.bool(isPinned)
+        writeRestoration(to: &json)
         json.key("layout")
         header.layout.write(to: &json)
         json.key("attrs")
@@ -67,6 +70,18 @@ struct Description {
         json.key("buffers")
         header.arrays.write(to: &json)
         json.endObject()
+        json.endObject()
+    }
+
+    /// A member that is there only if the name was given back.
+    private func writeRestoration(to json: inout JSONWriter) {
+        guard let restoration else { return }
+        json.key("restored")
+        json.beginObject()
+        json.key("count")
+        json.integer(Int64(restoration.count))
+        json.key("last")
+        json.instant(restoration.lastNs)
         json.endObject()
     }
 

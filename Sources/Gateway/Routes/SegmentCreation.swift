@@ -40,7 +40,7 @@ struct SegmentCreation {
             pinned: order.isPinned,
             until: context.deadline
         )
-        return try answer(order.name, draft, status: 201)
+        return try answer(order.name, draft, isPinned: order.isPinned, status: 201)
     }
 
     /// `PUT /segments/{name}`: from layout JSON, or an array from npy.
@@ -87,7 +87,7 @@ struct SegmentCreation {
             guard noneMatch != nil, case .alreadyExists = error else { throw error }
             throw SegmentError.preconditionFailed("expected no segment \(name), another creator was faster")
         }
-        return try answer(name, draft, status: isReplaced ? 200 : 201)
+        return try answer(name, draft, isPinned: order?.isPinned ?? false, status: isReplaced ? 200 : 201)
     }
 
     /// Refuses a PUT of another type before its body has come.
@@ -160,11 +160,17 @@ struct SegmentCreation {
         }
     }
 
-    private func answer(_ name: SegmentName, _ draft: SegmentDraft, status: Int) throws -> Response {
+    private func answer(
+        _ name: SegmentName,
+        _ draft: SegmentDraft,
+        isPinned: Bool,
+        status: Int
+    ) throws -> Response {
         catalog.forget(name)
+        if isPinned { catalog.pins.look(at: name) }
         let description: Description
         do {
-            description = try Description(catalog.segment(name))
+            description = try catalog.description(of: catalog.segment(name))
         } catch SegmentError.noSuchSegment {
             return Self.shortAnswer(name, draft, status)
         }

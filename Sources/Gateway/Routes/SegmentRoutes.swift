@@ -13,7 +13,7 @@ struct SegmentRoutes {
         try query.finish()
         let open = try catalog.segment(name, mayBlock: context.mayBlock)
         try context.leaveEventThread(for: open.segment.dataOffset * 8)
-        let description = try Description(open)
+        let description = try catalog.description(of: open)
         let tag = description.tag.text()
         let fields: [(StaticString, String)] = [("ETag", tag), ("Cache-Control", "no-cache")]
         if try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.matches(tag) == true {
@@ -97,7 +97,7 @@ struct SegmentRoutes {
     /// Writes what a list says of a name; false for what is no segment, or none of this user.
     private func write(_ name: SegmentName, to json: inout JSONWriter) throws -> Bool {
         do {
-            try Description(catalog.segment(name)).write(to: &json)
+            try catalog.description(of: catalog.segment(name)).write(to: &json)
             return true
         } catch {
             guard Self.isBroken(error) else { return false }

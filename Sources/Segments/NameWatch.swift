@@ -1,0 +1,94 @@
+internal import CSegment
+internal import Glibc
+
+/// Waits for names of a directory to be taken away or given to other files, whoever does it.
+///
+/// The kernel tells by inotify. Where it cannot (a user has only so many watches) every wait ends after a second, and
+/// anything may have changed. One thread waits; any thread may ring.
+package final class NameWatch: Sendable {
+    /// What may have changed since the wait before.
+    package enum Change: Equatable, Sendable {
+        /// These names.
+        case names(Set<SegmentName>)
+        /// Any name: the kernel's queue overflowed, or there is no watch.
+        case everything
+    }
+
+    /// Why there is no watch; nil if there is one.
+    package let failure: SegmentError?
+    /// The inotify descriptor; -1 is one that `poll` passes over.
+    private let events: Int32
+    private let bell: Int32
+    /// How often everything is looked at without a watch.
+    private static let blindMilliseconds: Int32 = 1_000
+
+    /// Watches from now on.
+    package init(_ directory: SegmentDirectory) throws(SegmentError) {
+        bell = shmgate_bell()
+        guard bell >= 0 else { throw .system(SystemError("eventfd")) }
+        let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        // A name that is created was free before, and its loss was told then.
+        let changes = UInt32(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
+        if number >= 0, inotify_add_watch(number, directory.path, changes) >= 0 {
+            events = number
+            failure = nil
+        } else {
+            failure = .system(SystemError(number < 0 ? "inotify_init1" : "inotify_add_watch"))
+            events = -1
+            if number >= 0 { close(number) }
+        }
+    }
+
+    deinit {
+        close(bell)
+        if events >= 0 { close(events) }
+    }
+
+    /// Ends the wait of now, or else the next one.
+    package func ring() {
+        var one: UInt64 = 1
+        _ = write(bell, &one, MemoryLayout.size(ofValue: one))
+    }
+
+    /// Waits for a change or for the bell, at most so long; nil is without end.
+    package func wait(atMost milliseconds: Int32? = nil) -> Change {
+        var limit = milliseconds ?? -1
+        if failure != nil { limit = limit < 0 ? Self.blindMilliseconds : min(limit, Self.blindMilliseconds) }
+        var sources = [
+            pollfd(fd: events, events: Int16(POLLIN), revents: 0), pollfd(fd: bell, events: Int16(POLLIN), revents: 0),
+        ]
+        // A signal ends the wait early, which does no harm.
+        _ = poll(&sources, nfds_t(sources.count), limit)
+        var count: UInt64 = 0
+        _ = read(bell, &count, MemoryLayout.size(ofValue: count))
+        if failure != nil { return .everything }
+        return changes()
+    }
+
+    /// Reads what the kernel has queued.
+    private func changes() -> Change {
+        var names: Set<SegmentName> = []
+        var hasOverflowed = false
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(events, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            buffer.withUnsafeBytes { bytes in
+                var next = 0
+                while next + Self.headBytes <= count {
+                    let mask = bytes.loadUnaligned(fromByteOffset: next + 4, as: UInt32.self)
+                    let length = Int(bytes.loadUnaligned(fromByteOffset: next + 12, as: UInt32.self))
+                    let text = bytes[(next + Self.headBytes)..<(next + Self.headBytes + length)].prefix { $0 != 0 }
+                    if mask & UInt32(IN_Q_OVERFLOW) != 0 { hasOverflowed = true }
+                    if let name = try? SegmentName(utf8: UnsafeRawBufferPointer(rebasing: text)) { names.insert(name) }
+                    next += Self.headBytes + length
+                }
+            }
+        }
+        return hasOverflowed ? .everything : .names(names)
+    }
+
+    /// The bytes of an event before its name: watch, mask, cookie and the length of the name, 32 bits each.
+    private static let headBytes = 16
+}
