@@ -29,12 +29,14 @@ extension Segment {
         let code = parts.withCRegions {
             shmgate_snapshot(mapping.base, $0, $1, Self.tries(for: byteCount), &sequence, &damaged, &retries)
         }
+        SnapshotContention.discardedCopies(Int(retries))
         switch code {
         case 0: return Snapshot(sequence: sequence, isDamaged: damaged != 0, retries: Int(retries))
         case EAGAIN: break
         default: throw MappingFault().error(name)
         }
         if deadline.monotonicNs == 0 { throw .busy("writers keep the segment \(name) busy") }
+        SnapshotContention.tookLock()
         return try lockedSnapshot(parts, until: deadline, retries: Int(retries))
     }
 

@@ -158,6 +158,14 @@ struct Serve: ParsableCommand {
         logger.info("stopping: finishing what runs")
         service.drain()
         server.stop(drainSeconds: 10)
+        let contention = SnapshotContention.now
+        logger.info(
+            "reads that met a writer",
+            metadata: [
+                "discarded-copies": "\(contention.discardedCopies)",
+                "locked-snapshots": "\(contention.lockedSnapshots)",
+            ]
+        )
     }
 
     /// Log lines go to standard error; standard output has the address alone.

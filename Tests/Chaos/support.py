@@ -9,6 +9,7 @@ import multiprocessing
 import multiprocessing.sharedctypes
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -224,7 +225,7 @@ class Gateway:
 class Tally(ctypes.Structure):
     """What a worker counts, seen by everyone while it works."""
 
-    _fields_ = [(name, ctypes.c_uint64) for name in ("done", "torn", "retries", "refused", "bytes")]
+    _fields_ = [(name, ctypes.c_uint64) for name in ("done", "torn", "retries", "refused", "backwards", "bytes")]
 
 
 class Crew:
@@ -255,12 +256,26 @@ class Crew:
         self._programs.append((process, os.path.basename(words[0]) + " " + words[1], tally))
         return tally
 
-    def await_first(self):
-        """Waits until every program has done its thing once."""
+    def await_first(self, seconds=PATIENCE):
+        """Waits until every program has said that it did its thing, at most `seconds` for all of them."""
+        end = time.monotonic() + seconds
         for process, name, tally in self._programs:
+            if not select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise TimeoutError(f"{name}: not within {seconds} s")
             line = process.stdout.readline()
             assert line == "first\n", f"{name} said {line!r}"
             tally.done = 1
+
+    def await_quota(self, quota, seconds=PATIENCE):
+        """Waits until every program has said `first` and every worker did `quota` things, at most `seconds`."""
+        end = time.monotonic() + seconds
+        self.await_first(seconds)
+        for process, name, tally in self._workers:
+            await_that(
+                lambda: tally.done >= quota or process.exitcode is not None,
+                f"{name} did {tally.done} of {quota}", end - time.monotonic(),
+            )  # fmt: skip
+            assert tally.done >= quota, f"{name} ended with {process.exitcode}"
 
     def stop(self):
         """Ends all of them, in peace, and checks that all went well."""

@@ -46,9 +46,13 @@ import Testing
 
     @Test("a snapshot never mixes two writes, and writers do make readers try again")
     func neverMixed() throws {
+        let before = SnapshotContention.now
         let retries = try compete(readers: 2, deadline: .never) { $0.run(count: Self.count) }
+        let after = SnapshotContention.now
         print("seqlock: \(retries) retries")
         #expect(retries > 0)
+        // Of the whole process, so at least these.
+        #expect(after.discardedCopies - before.discardedCopies >= retries)
     }
 
     @Test("a snapshot of strided elements never mixes two writes")

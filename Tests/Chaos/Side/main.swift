@@ -1,5 +1,5 @@
-// One operation of the Swift library as a process of its own, for Tests/Chaos/kills.py, which ends it in the middle:
-// debug builds die at the failpoint that SHMGATE_DIE_AT counts to.
+// The Swift library in processes of their own. For Tests/Chaos/kills.py one operation, which it ends in the middle: debug
+// builds die at the failpoint that SHMGATE_DIE_AT counts to. For torture.py and races.py one thing over and over.
 import Glibc
 import Segments
 
@@ -13,6 +13,8 @@ private let usage = """
            ChaosSide DIRECTORY read NAME                      sequence and damage on the error line, bytes on the output
            ChaosSide DIRECTORY lock NAME                      takes the write lock, and recovers where that is due
            ChaosSide DIRECTORY sweep
+           ChaosSide DIRECTORY torture NAME BYTES QUOTA read|journaled|inplace [NUMBER]
+           ChaosSide DIRECTORY naming NAME BYTES QUOTA follow|create|replace [NUMBER]
     REGIONS are offset:count from the first byte of the buffers, with commas between.
 
     """
@@ -33,10 +35,38 @@ do {
     case ("lock", 3):
         try directory.load(SegmentName(words[2])).withWriteLock(until: .after(milliseconds: 10_000)) { _ in }
     case ("sweep", 2): _ = try directory.sweep()
+    case ("torture", 6...7): try torture(directory, SegmentName(words[2]), words)
+    case ("naming", 6...7): try naming(directory, SegmentName(words[2]), words)
     default: throw Failure(usage)
     }
 } catch {
     let text = Array("\(error)\n".utf8)
     _ = text.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     exit(1)
+}
+
+/// Words 3 to 6 are BYTES QUOTA way [NUMBER].
+private func torture(_ directory: SegmentDirectory, _ name: SegmentName, _ words: [String]) throws {
+    guard let count = Int(words[3]), let quota = Int(words[4]) else { throw Failure(usage) }
+    let number = words.last.flatMap(UInt64.init)
+    var torture = try Torture(directory.load(name), count: count, quota: quota)
+    switch (words[5], number) {
+    case ("read", nil): try torture.read()
+    case ("journaled", let number?): try torture.write(as: number, inPlace: false)
+    case ("inplace", let number?): try torture.write(as: number, inPlace: true)
+    default: throw Failure(usage)
+    }
+}
+
+/// Words 3 to 6 are BYTES QUOTA way [NUMBER].
+private func naming(_ directory: SegmentDirectory, _ name: SegmentName, _ words: [String]) throws {
+    guard let count = Int(words[3]), let quota = Int(words[4]) else { throw Failure(usage) }
+    let number = words.last.flatMap(UInt64.init)
+    var naming = Naming(directory: directory, name: name, count: count, loop: Loop(quota: quota))
+    switch (words[5], number) {
+    case ("follow", nil): try naming.follow()
+    case ("create", let number?): try naming.publish(as: number, replacing: false)
+    case ("replace", let number?): try naming.publish(as: number, replacing: true)
+    default: throw Failure(usage)
+    }
 }
