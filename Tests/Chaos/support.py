@@ -145,19 +145,25 @@ class Client:
 
 
 class Gateway:
-    """`shmgate serve` over a directory; ends with the block."""
+    """`shmgate serve` over a directory; ends with the block. Root may have it run by another `user`."""
 
-    def __init__(self, options, directory, *flags):
-        self.directory = directory
+    def __init__(self, options, directory, *flags, user=None):
+        self.directory, self.program, self.place = directory, options.binary("shmgate"), None
+        self.user = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
+        if self.user:
+            # Where any user can run it; the checkout may lie in somebody's home.
+            self.place = tempfile.TemporaryDirectory(prefix="shmgate-program-")
+            os.chmod(self.place.name, 0o755)
+            self.program = shutil.copy(self.program, self.place.name)
         self.words = [
-            options.binary("shmgate"), "serve", "--listen", "127.0.0.1:0", "--directory", directory, "--threads", "2", *flags,
+            self.program, "serve", "--listen", "127.0.0.1:0", "--directory", directory, "--threads", "2", *flags,
         ]  # fmt: skip
         self.log = tempfile.TemporaryFile()
         self.start()
 
     def start(self):
         """Starts it, the first time or after a kill; the port is another one each time."""
-        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.log, text=True, **self.user)
         line = self.process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:"), (line, self.errors())
         self.port = int(line.rsplit(":", 1)[1])
@@ -219,6 +225,8 @@ class Gateway:
         if kind is not None or status != 0:
             print(f"  the gateway ended with {status}; it had said:\n{self.errors()[-4000:]}", flush=True)
         self.log.close()
+        if self.place:
+            self.place.cleanup()
         assert status == 0 or kind is not None, f"the gateway ended with {status}"
 
 

@@ -37,6 +37,8 @@ extension SharedObject {
     /// throws, and then nothing is left behind; ``LayoutError`` for a layout that no header can hold or attributes that
     /// are no JSON object; ``SegmentError/invalidName(_:)``; ``SegmentError/alreadyExists(_:)``;
     /// ``SegmentError/outOfSpace(_:)``; and, where a segment is replaced, ``SegmentError/busy(_:)`` after the deadline.
+    /// ``SegmentError/replaced(_:)`` and ``SegmentError/noSuchSegment(_:)`` say that the segment was published but that
+    /// somebody has taken its name away since.
     public static func create(
         _ name: String,
         _ layout: LayoutNode,

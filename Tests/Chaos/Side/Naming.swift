@@ -20,7 +20,8 @@ struct Naming {
             do {
                 _ = try SharedObject.create("\(name)", layout, in: directory, options: options) { try $0.set(values) }
                 if !replacing { try directory.unlink(name, until: .never) }
-            } catch SegmentError.alreadyExists, SegmentError.noSuchSegment {
+            } catch SegmentError.alreadyExists, SegmentError.noSuchSegment, SegmentError.replaced {
+                // Another was first, or was there before this one could be looked at.
                 refused += 1
             }
             loop.didOne()
