@@ -233,7 +233,7 @@ class Gateway:
 class Tally(ctypes.Structure):
     """What a worker counts, seen by everyone while it works."""
 
-    _fields_ = [(name, ctypes.c_uint64) for name in ("done", "torn", "retries", "refused", "backwards", "bytes")]
+    _fields_ = [(name, ctypes.c_uint64) for name in ("done", "torn", "retries", "refused", "backwards", "doubts", "bytes")]
 
 
 class Crew:

@@ -1,7 +1,8 @@
 import Glibc
 
-/// How long a worker of torture.py or races.py works, and what it has counted: until its input ends, and at least
-/// `quota` times. Says `first` when the quota is met.
+/// How long a worker of torture.py or races.py works, and what it has counted.
+///
+/// It works until its input ends, and at least `quota` times; when the quota is met it says `first`.
 struct Loop {
     let quota: Int
     private(set) var done = 0
