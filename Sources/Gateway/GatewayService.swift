@@ -78,6 +78,7 @@ package final class GatewayService: Service {
             }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
+            if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
             if let encoding = exchange.header("Content-Encoding"), encoding.lowercased() != "identity" {
                 throw Problem(
                     .unsupportedMediaType,
@@ -185,6 +186,8 @@ package final class GatewayService: Service {
             return try creation.create(query, context)
         case (.segments, _): return try segments.list(query, context)
         case (.segment(let name), .put): return try creation.put(name, query, context)
+        case (.segment(let name), .patch):
+            return try segments.change(name, query, context, defaultMode: configuration.mode)
         case (.segment(let name), .delete): return try segments.unlink(name, query, context)
         case (.segment(let name), _): return try segments.describe(name, query, context)
         case (.repair(let name), _): return try segments.repair(name, query, context)

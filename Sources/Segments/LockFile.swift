@@ -45,6 +45,15 @@ final class LockFile: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    /// Changes the mode of the file; the lock is held.
+    ///
+    /// Returns what went wrong. The corresponding C function is `fchmod`.
+    func changeMode(_ mode: UInt32) -> SystemError? {
+        guard fchmod(descriptor, mode) == 0 else { return SystemError("fchmod") }
+        Failpoint.pass("fchmod of the segment")
+        return nil
+    }
+
     private func lockMutex(until deadline: Deadline) throws(SegmentError) {
         let code = shmgate_mutex_lock_until(mutex, deadline.monotonicNs)
         if code != 0 { throw .busy("another thread of this process is writing") }

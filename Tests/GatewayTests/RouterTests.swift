@@ -103,7 +103,7 @@ import Testing
             }
         }
         #expect(try route("/segments").methods == [.get, .head, .post])
-        #expect(try route("/segments/a").methods == [.get, .head, .put, .delete])
+        #expect(try route("/segments/a").methods == [.get, .head, .put, .patch, .delete])
         #expect(try route("/segments/a/data").methods == [.get, .head, .patch])
         #expect(try route("/segments/a/repair").methods == [.post])
     }

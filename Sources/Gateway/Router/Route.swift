@@ -75,7 +75,7 @@ enum Route {
     var methods: [Method] {
         switch self {
         case .segments: [.get, .head, .post]
-        case .segment: [.get, .head, .put, .delete]
+        case .segment: [.get, .head, .put, .patch, .delete]
         case .repair: [.post]
         case .data: [.get, .head, .patch]
         case .layouts: [.get, .head]

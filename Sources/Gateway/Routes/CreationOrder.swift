@@ -82,20 +82,20 @@ struct CreationOrder {
         return String(decoding: text, as: UTF8.self)
     }
 
-    private static func flag(_ value: JSONValue, _ name: String) throws(Problem) -> Bool {
+    static func flag(_ value: JSONValue, _ name: String) throws(Problem) -> Bool {
         guard case .bool(let flag) = value else { throw Problem(.invalidLayout, "expected true or false for \(name)") }
         return flag
     }
 
     /// Permission bits as octal text; nobody is kept from reading his own segment.
-    private static func mode(_ value: JSONValue) throws(Problem) -> UInt32 {
+    static func mode(_ value: JSONValue) throws(Problem) -> UInt32 {
         guard case .string(let text) = value, let mode = permissionBits(text) else {
             throw Problem(.invalidLayout, "expected mode as octal text from \"0000\" to \"0777\"")
         }
         return mode
     }
 
-    private static func lifetime(_ value: JSONValue) throws(Problem) -> Double? {
+    static func lifetime(_ value: JSONValue) throws(Problem) -> Double? {
         let seconds: Double
         switch value {
         case .null: return nil

@@ -4,7 +4,7 @@ internal import Layouts
 internal import MicroHTTP
 internal import Segments
 
-/// Describing, listing, repairing and unlinking segments.
+/// Describing, listing, changing, repairing and unlinking segments.
 struct SegmentRoutes {
     let catalog: Catalog
 
@@ -69,6 +69,29 @@ struct SegmentRoutes {
         json.endObject()
         json.endObject()
         return .json(json.finish(), headers: [("Cache-Control", "no-cache")])
+    }
+
+    /// `PATCH /segments/{name}`: what may be changed besides the data, all or nothing.
+    func change(
+        _ name: SegmentName,
+        _ query: Query,
+        _ context: RequestContext,
+        defaultMode: UInt32
+    ) throws -> Response {
+        try query.finish()
+        let condition = try WriteCondition(context.exchange)
+        let patch = try SegmentPatch(reading: context.exchange.body, defaultMode: defaultMode)
+        let open = try catalog.segment(name, mayBlock: context.mayBlock)
+        try context.leaveEventThread(for: open.segment.dataOffset * 8)
+        try open.segment.change(patch.change, until: context.deadline) { sequence throws(SegmentError) in
+            try condition.check(open.tag(sequence))
+        }
+        // By what is open: its mode may keep even us from opening it again.
+        let description = try catalog.description(of: open)
+        let fields: [(StaticString, String)] = [("ETag", description.tag.text()), ("Cache-Control", "no-cache")]
+        var json = JSONWriter(capacity: 1_024)
+        description.write(to: &json)
+        return .json(json.finish(), headers: fields)
     }
 
     /// `DELETE /segments/{name}`.
