@@ -54,4 +54,4 @@ image: ## build the container image and check it from outside
 	@Scripts/test-image.sh
 
 clean: ## remove what was built
-	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan .venv-test .venv-pandas2 Benchmarks/results
+	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan "$$SCRATCH"-fuzz .venv-test .venv-pandas2 Benchmarks/results

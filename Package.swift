@@ -69,8 +69,15 @@ let package = Package(
             path: "Tests/Chaos/Side",
             swiftSettings: strict
         ),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["CZlib", "Documents", "Layouts", "Representations", "Segments"],
+            path: "Tests/Chaos/Fuzz/Targets",
+            swiftSettings: strict
+        ),
         .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ProtocolModelTests", swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests",
@@ -97,3 +104,18 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The fuzzer needs a library of the compiler that only a build with the fuzzer's instruments has; Tests/Chaos/fuzz.py
+// makes one.
+if Context.environment["SHMGATE_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/Chaos/Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "Fuzzer",
+            dependencies: ["CFuzzer", "FuzzTargets"],
+            path: "Tests/Chaos/Fuzz/Driver",
+            swiftSettings: strict,
+            linkerSettings: [.linkedLibrary("m"), .linkedLibrary("stdc++")]
+        ),
+    ]
+}
