@@ -51,6 +51,7 @@ extension SegmentDirectory {
                 if names == nil { settle(pin) }
                 continue
             }
+            if names == nil { takeBackState(of: pin) }
             let outcome: PinFinding.Outcome?
             do throws(SegmentError) {
                 outcome = try reconcile(pin, until: deadline)
@@ -78,6 +79,16 @@ extension SegmentDirectory {
         Failpoint.pass("lock of the announced pin")
         guard isLinked(pin.name.description, file) else { return drop(pin) }
         complete(pin)
+    }
+
+    /// Makes a pinned segment live again whose unlinking or replacement a death broke off: the name still leads to it.
+    ///
+    /// Else its state would say, once the name is lost, that this was on purpose. A living process holds the lock.
+    private func takeBackState(of pin: Pin) {
+        guard let segment = try? load(pin.name), segment.uuid == pin.uuid, let state = try? segment.vitals().state,
+            state != SegmentState.live.rawValue
+        else { return }
+        try? segment.withWriteLock(until: .immediate) { _ in }
     }
 
     private func reconcile(_ pin: Pin, until deadline: Deadline) throws(SegmentError) -> PinFinding.Outcome? {

@@ -124,7 +124,9 @@ import Testing
         let segment = try pinned()
         try workshop.file().patch(UInt64(2), at: 112)
         #expect(try reconcile() == [])
-        #expect(segment.isPinned)
+        #expect(try segment.isPinned && segment.vitals().state == 0)
+        try lose()
+        #expect(try reconcile() == [.givenBack])
     }
 
     @Test("to replace a pinned segment removes its pin; the new one is pinned only if it asks for that")
