@@ -62,7 +62,7 @@ extension SegmentDirectory {
             let finding = PinFinding(name: pin.name, uuid: pin.uuid, outcome: outcome)
             findings.append(finding)
             tell(finding)
-            if outcome == .givenBack { touch(pin) }
+            if outcome == .givenBack { touch(pin, until: deadline) }
         }
         return findings
     }
@@ -171,9 +171,9 @@ extension SegmentDirectory {
 
     /// Tells those who watch the segment; its description has changed.
     ///
-    /// A writer who has the lock already wakes them too.
-    private func touch(_ pin: Pin) {
+    /// A writer who keeps the lock wakes them when he is done.
+    private func touch(_ pin: Pin, until deadline: Deadline) {
         guard let segment = try? load(pin.name), segment.uuid == pin.uuid else { return }
-        try? segment.withWriteLock(until: .immediate) { lock throws(SegmentError) in try lock.announceChange() }
+        try? segment.withWriteLock(until: deadline) { lock throws(SegmentError) in try lock.announceChange() }
     }
 }
