@@ -34,10 +34,11 @@ def locked(name: str, directory: str, deadline: Deadline) -> Iterator[Segment]:
             thread = threading.get_ident()
             forking.enter_write(thread)
             try:
-                if segment.control.state != LIVE:  # a change of the name that did not happen
-                    segment.control.state = LIVE
+                # In this order: a change of the state moves the sequence, and with it the journal would be void.
                 if segment.control.sequence % 2:
                     _recover(segment)
+                if segment.control.state != LIVE:  # a change of the name that did not happen
+                    segment.control.change_state(LIVE)
                 yield segment
             finally:
                 forking.leave_write(thread)

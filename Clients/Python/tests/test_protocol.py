@@ -550,9 +550,21 @@ def test_a_staged_file_that_cannot_be_read_stops_the_writer(directory, array, mo
 def test_a_change_of_the_name_that_did_not_happen(directory, array, state):
     patch(directory, 112, struct.pack("<Q", state))
     with shm.write("a") as obj:
+        assert (words(directory)["state"], words(directory)["sequence"]) == (0, 5), "a write of its own"
         obj[0, 0] = 5
-    assert words(directory)["state"] == 0
     assert array[0, 0] == 5
+
+
+@pytest.mark.parametrize("state", [1, 2])
+def test_a_dead_write_is_redone_before_the_state_is_taken_back(directory, array, state):
+    """Whoever announced the change died in it, and a writer in the write before that: both are put in order."""
+    patch(directory, 112, struct.pack("<Q", state))
+    journal(directory, records())
+    with shm.write("a") as obj:
+        assert np.array_equal(obj, replayed())
+        assert words(directory)["state"] == 0
+    fields = words(directory)
+    assert (fields["damaged"], fields["interrupted_writes"], fields["sequence"]) == (0, 0, 8)
 
 
 def test_who_may_only_read_reads(directory, array, child):
