@@ -45,6 +45,15 @@ struct FileDescriptor: ~Copyable {
     func tryLock(_ type: Int32, start: Int32 = lockStart) -> Bool {
         shmgate_lock_range(number, F_OFD_SETLK, Int16(type), start) == 0
     }
+
+    /// Whether a name in a directory leads to this very file still.
+    func isNamed(_ name: String, in directory: Int32) -> Bool {
+        var raw = stat()
+        guard fstatat(directory, name, &raw, AT_SYMLINK_NOFOLLOW) == 0, case .success(let mine) = status() else {
+            return false
+        }
+        return FileStatus(raw).isSameFile(as: mine)
+    }
 }
 
 /// The first byte of the write lock.

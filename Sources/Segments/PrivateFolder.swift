@@ -9,6 +9,8 @@ package final class PrivateFolder: Sendable {
     private let directory: Int32
     private let name: String
     private let path: String
+    /// What the names of files begin with that are not stored yet.
+    static let temporaryPrefix = ".new-"
 
     /// Looks at the folder below a directory that exists; makes nothing yet.
     package convenience init(below path: String) throws(SegmentError) {
@@ -84,7 +86,7 @@ package final class PrivateFolder: Sendable {
     /// Stores a file, whole or not at all.
     package func store(_ bytes: [UInt8], as file: String) throws(SegmentError) {
         let folder = try openOrMake()
-        let temporary = ".new-\(UUID.random().hexadecimal)"
+        let temporary = Self.temporaryPrefix + UUID.random().hexadecimal
         let number: Int32
         switch FileDescriptor.open(temporary, in: folder.number, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) {
         case .success(let value): number = value
@@ -92,6 +94,11 @@ package final class PrivateFolder: Sendable {
         }
         let descriptor = FileDescriptor(owning: number)
         Failpoint.pass("new file of the private folder")
+        // Held until the descriptor closes; a sweeper may have come between creation and lock.
+        guard descriptor.tryLock(F_WRLCK), descriptor.isNamed(temporary, in: folder.number) else {
+            throw .busy("another process swept the new file \(temporary) away")
+        }
+        Failpoint.pass("lock of the private folder's new file")
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {

@@ -144,12 +144,7 @@ extension SegmentDirectory {
     }
 
     /// Whether a name still leads to an open file.
-    func isLinked(_ name: String, _ file: borrowing FileDescriptor) -> Bool {
-        var raw = stat()
-        guard fstatat(descriptor, name, &raw, AT_SYMLINK_NOFOLLOW) == 0, case .success(let mine) = file.status()
-        else { return false }
-        return FileStatus(raw).isSameFile(as: mine)
-    }
+    func isLinked(_ name: String, _ file: borrowing FileDescriptor) -> Bool { file.isNamed(name, in: descriptor) }
 
     /// Removes a temporary file; one that is gone already is no matter.
     func unlinkTemporary(_ name: String) {

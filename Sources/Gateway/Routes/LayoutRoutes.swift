@@ -12,11 +12,12 @@ final class LayoutStore: Sendable {
     private let change = Mutex(())
     private static let prefix = "layout-"
 
-    /// Reads what earlier gateways stored.
+    /// Reads what earlier gateways stored; what they died over is removed.
     ///
     /// A layout may build on another one that is gone or has changed since; that is an error when it is used.
     init(_ folder: PrivateFolder) throws {
         self.folder = folder
+        try folder.sweep()
         for file in try folder.files(prefix: Self.prefix) {
             let kind = String(file.name.dropFirst(Self.prefix.count))
             do {
