@@ -13,10 +13,10 @@ IMAGE ?= shmgate:latest
 
 export SCRATCH IMAGE
 
-.PHONY: help run build test chaos check format sanitize bench image clean
+.PHONY: help run build test chaos chaos-mutants check format sanitize bench image clean
 
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: build ## install what is missing, build release, serve on http://127.0.0.1:8080 (ARGS= passes flags)
 	@exec "$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate" serve $(ARGS)
@@ -32,6 +32,10 @@ test: ## install what is missing, run every check and every test
 chaos: ## kill, race and torture, for as long as it takes (ARGS= passes programs)
 	@Scripts/install-dependencies.sh test
 	@Scripts/chaos.sh $(ARGS)
+
+chaos-mutants: ## take one thing at a time out of the protocol, and show that each is caught
+	@Scripts/install-dependencies.sh test
+	@Scripts/chaos.sh mutants
 
 check: ## the rules that the build cannot hold: format, imports, system calls
 	@Scripts/check.sh

@@ -3,7 +3,8 @@
 
     run.py [--short] [--build DIR] [program …]
 
-A program is a Python file of this folder that can be executed, by its name without the ending; without any it is all.
+A program is a Python file of this folder that can be executed, by its name without the ending; without any it is all
+but `mutants`.
 The exit status is 1 if one of them failed.
 """
 
@@ -15,6 +16,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+BY_NAME = {"mutants"}  # they build, and so are run only when they are asked for
 
 
 def names():
@@ -28,7 +30,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parents[1] / ".build/debug", help="where the programs lie")
     parser.add_argument("program", nargs="*", help=f"of {', '.join(names())}")
     options = parser.parse_args()
-    chosen = options.program or names()
+    chosen = options.program or [name for name in names() if name not in BY_NAME]
     if unknown := set(chosen) - set(names()):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     words = ["--build", str(options.build.resolve()), *(["--short"] if options.short else [])]

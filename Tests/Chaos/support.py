@@ -145,10 +145,14 @@ class Client:
 
 
 class Gateway:
-    """`shmgate serve` over a directory; ends with the block. Root may have it run by another `user`."""
+    """`shmgate serve` over a directory; ends with the block.
 
-    def __init__(self, options, directory, *flags, user=None):
+    Root may have it run by another `user`; `environment` is added to this process's.
+    """
+
+    def __init__(self, options, directory, *flags, user=None, **environment):
         self.directory, self.program, self.place = directory, options.binary("shmgate"), None
+        self.environment = environment
         self.user = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
         if self.user:
             # Where any user can run it; the checkout may lie in somebody's home.
@@ -163,7 +167,10 @@ class Gateway:
 
     def start(self):
         """Starts it, the first time or after a kill; the port is another one each time."""
-        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=self.log, text=True, **self.user)
+        environment = {**os.environ, **self.environment}
+        self.process = subprocess.Popen(
+            self.words, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment, **self.user
+        )
         line = self.process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:"), (line, self.errors())
         self.port = int(line.rsplit(":", 1)[1])
