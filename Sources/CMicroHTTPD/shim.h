@@ -2,8 +2,12 @@
 #ifndef CMICROHTTPD_SHIM_H
 #define CMICROHTTPD_SHIM_H
 
+#include <linux/sockios.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* MHD_start_daemon without a port; the options end with MHD_OPTION_END. */
@@ -16,6 +20,27 @@ static inline struct MHD_Daemon *cmicrohttpd_start_daemon(
 static inline int cmicrohttpd_connection_fd(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info ? info->connect_fd : -1;
+}
+
+/* The address of the client of a connection, or NULL; the connection's own. */
+static inline const struct sockaddr *cmicrohttpd_peer_address(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+/* How many bytes the peer of a TCP socket has acknowledged in all, and how many wait for that; 0 if unknown. */
+static inline int cmicrohttpd_delivery(int descriptor, uint64_t *acknowledged, int *waiting) {
+    /* The beginning of Linux's struct tcp_info as it has been since 4.1; the C library's own ends before it. */
+    struct {
+        uint8_t states[8];
+        uint32_t counts[24];
+        uint64_t rates[2];
+        uint64_t acknowledged;
+    } info = {0};
+    socklen_t size = sizeof info;
+    if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < sizeof info) return 0;
+    *acknowledged = info.acknowledged;
+    return ioctl(descriptor, SIOCOUTQ, waiting) == 0;
 }
 
 /* The bytes from the method to the empty line behind the header fields, or 0. */

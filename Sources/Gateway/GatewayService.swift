@@ -135,11 +135,7 @@ package final class GatewayService: Service {
         }
     }
 
-    package func overloaded() -> Response {
-        Problem(.busy, "expected a free worker, all are busy and the queue is full").response
-    }
-
-    package func badRequest(_ reason: String) -> Response { Problem(.invalidHeader, reason).response }
+    package func refusal(_ reason: Refusal) -> Response { Problem(reason).response }
 
     /// Takes room for the body piece by piece as it comes; a small one needs none.
     ///

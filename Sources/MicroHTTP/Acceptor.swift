@@ -38,6 +38,7 @@ final class Acceptor: Sendable {
     private func run() {
         var polled = sockets.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
         polled.append(pollfd(fd: bell.read, events: Int16(POLLIN), revents: 0))
+        var turnedAway = TurnedAway()
         var nextSweepNs = monotonicNs()
         var isResting = false
         while !isStopping.load(ordering: .relaxed) {
@@ -47,46 +48,70 @@ final class Acceptor: Sendable {
             poll(&polled, nfds_t(polled.count), isResting ? 100 : 1_000)
             isResting = false
             for (socket, entry) in zip(sockets, polled) where entry.revents != 0 {
-                if !acceptAll(from: socket) { isResting = true }
+                if !acceptSome(from: socket, &turnedAway) { isResting = true }
             }
             let nowNs = monotonicNs()
             if nowNs >= nextSweepNs {
                 nextSweepNs = nowNs + 1_000_000_000
-                server.service.everySecond()
-                server.connections.cut { $0.hasVanished || $0.isOverdue(at: nowNs, server.configuration) }
+                sweep(at: nowNs)
+                if let line = turnedAway.sweep(at: nowNs) { server.log(.warning, line) }
             }
+        }
+        turnedAway.closeAll()
+    }
+
+    private func sweep(at nowNs: Int64) {
+        server.service.everySecond()
+        server.connections.cut { record in
+            guard record.isOverdue(at: nowNs, server.configuration) else { return record.hasVanished(at: nowNs) }
+            record.dropUnsent()
+            return true
         }
     }
 
-    /// Accepts what waits; false if the process has no descriptors left.
-    private func acceptAll(from socket: ListeningSocket) -> Bool {
-        while true {
+    /// So many are accepted in a row, lest a flood on one socket keeps everything else waiting.
+    static let batch = 64
+
+    /// Accepts some of what waits; false if the process has no descriptors left.
+    func acceptSome(from socket: ListeningSocket, _ turnedAway: inout TurnedAway) -> Bool {
+        for _ in 0..<Self.batch {
             var storage = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let isAccepted: Bool? = withUnsafeMutablePointer(to: &storage) { storage in
+            let code = withUnsafeMutablePointer(to: &storage) { storage -> Int32 in
                 storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                     let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
                     let descriptor = accept4(socket.descriptor, address, &length, flags)
-                    if descriptor < 0 {
-                        if errno == EINTR || errno == ECONNABORTED { return true }
-                        return errno == EAGAIN ? nil : false
-                    }
-                    setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-                    setOption(
-                        descriptor,
-                        Int32(IPPROTO_TCP),
-                        TCP_NOTSENT_LOWAT,
-                        server.configuration.notSentLowWaterBytes
-                    )
-                    server.leastBusyLoop.take(descriptor, address, length)
-                    return true
+                    if descriptor < 0 { return errno }
+                    welcome(descriptor, address, length, &turnedAway)
+                    return 0
                 }
             }
-            guard let isAccepted else { return true }
-            if !isAccepted {
-                server.log(.warning, "accept: \(String(cString: strerror(errno)))")
+            switch code {
+            case 0, EINTR, ECONNABORTED: continue
+            case EAGAIN: return true
+            default:
+                server.log(.warning, "accept: \(String(cString: strerror(code)))")
                 return false
             }
         }
+        return true
+    }
+
+    /// Gives a connection to an event thread, or tells it that there are too many.
+    private func welcome(
+        _ descriptor: Int32,
+        _ address: UnsafePointer<sockaddr>,
+        _ length: socklen_t,
+        _ turnedAway: inout TurnedAway
+    ) {
+        let configuration = server.configuration
+        let peer = PeerAddress(address)
+        if let refusal = server.connections.letIn(peer, configuration) {
+            turnedAway.add(descriptor, server.service.refusal(refusal))
+            return
+        }
+        setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, configuration.notSentLowWaterBytes)
+        if !server.leastBusyLoop.take(descriptor, address, length) { server.connections.letOut(peer) }
     }
 }

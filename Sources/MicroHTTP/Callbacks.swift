@@ -62,13 +62,18 @@ let watchConnection:
         guard let context, let connection, let slot else { return }
         let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
         if code.rawValue == 0 {
-            let record = ConnectionRecord(descriptor: cmicrohttpd_connection_fd(connection), loop: loop)
+            let record = ConnectionRecord(
+                descriptor: cmicrohttpd_connection_fd(connection),
+                peer: PeerAddress(cmicrohttpd_peer_address(connection)),
+                loop: loop
+            )
             loop.server.connections.add(record)
             slot.pointee = Unmanaged.passRetained(record).toOpaque()
         } else if let pointer = slot.pointee {
             slot.pointee = nil
             let record = Unmanaged<ConnectionRecord>.fromOpaque(pointer).takeRetainedValue()
             loop.server.connections.remove(record)
+            loop.server.connections.letOut(record.peer)
             loop.connectionCount.add(-1)
         }
     }

@@ -26,7 +26,6 @@ final class EventLoop: @unchecked Sendable {
             item(.NOTIFY_CONNECTION, unsafeBitCast(watchConnection, to: Int.self), context),
             item(.CONNECTION_MEMORY_LIMIT, configuration.poolBytes),
             item(.CONNECTION_LIMIT, Int(Int32.max)),
-            item(.CONNECTION_TIMEOUT, configuration.idleSeconds),
             item(.END, 0),
         ]
         daemon = cmicrohttpd_start_daemon(
@@ -38,17 +37,16 @@ final class EventLoop: @unchecked Sendable {
         if daemon == nil { throw .noDaemon }
     }
 
-    /// Gives it a connection, or closes that if it has as many as it may; called by the acceptor only.
+    /// Gives it a connection, which it closes if it cannot serve it; false then.
     ///
-    /// libmicrohttpd never meets its own limit: 0.9.75 keeps a lock when it does, and then waits for it.
-    func take(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
-        let configuration = server.configuration
-        guard connectionCount.current < max(1, configuration.connectionLimit / configuration.threads) else {
-            close(descriptor)
-            return
-        }
+    /// Called by the acceptor only.
+    /// The acceptor counts: libmicrohttpd must never meet a limit of its own, for 0.9.75 keeps a lock when it does, and
+    /// then waits for it.
+    func take(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t) -> Bool {
         connectionCount.add(1)
-        if MHD_add_connection(daemon, descriptor, address, length) != .YES { connectionCount.add(-1) }
+        if MHD_add_connection(daemon, descriptor, address, length) == .YES { return true }
+        connectionCount.add(-1)
+        return false
     }
 
     /// Ends the thread; no connection may be suspended.

@@ -15,10 +15,10 @@ extension Exchange {
         )
         MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, &gate)
         if let objection = gate.objection(version: String(cString: version), target: rawTarget) {
-            var response = server.service.badRequest(objection)
-            response.headers.append(("Connection", "close"))
-            return queue(response)
+            return close(with: .malformed(objection))
         }
+        let limit = server.configuration.maxHeaderBytes
+        if cmicrohttpd_header_size(connection) > limit { return close(with: .headerTooLarge(limit: limit)) }
         contentLength = gate.contentLength
         isChunked = gate.hasChunks
         expectsContinue = header("Expect").map { $0.lowercased() == "100-continue" } ?? false
@@ -45,7 +45,6 @@ extension Exchange {
 
     /// The body is complete.
     func finish() -> MHD_Result {
-        record.enter(.answering)
         if response != nil { return queueResponse() }
         switch record.server.service.answer(self, mayBlock: false) {
         case .now(let response): return queue(response)
@@ -62,13 +61,22 @@ extension Exchange {
 
     private func queue(_ response: Response) -> MHD_Result {
         phase = .queued
+        record.enter(.sending)
         return response.queue(on: connection)
+    }
+
+    /// Answers that the request is none, and ends the connection.
+    private func close(with reason: Refusal) -> MHD_Result {
+        var response = record.server.service.refusal(reason)
+        response.headers.append(("Connection", "close"))
+        return queue(response)
     }
 
     /// Suspends the connection and gives the exchange to a worker, who resumes it.
     private func moveToWorker() -> MHD_Result {
         let server = record.server
         phase = .working
+        record.enter(.working)
         MHD_suspend_connection(connection)
         let isTaken = server.workers.submit { [self] in
             if case .now(let response) = server.service.answer(self, mayBlock: true) {
@@ -79,7 +87,7 @@ extension Exchange {
             resume()
         }
         if !isTaken {
-            response = server.service.overloaded()
+            response = server.service.refusal(.noWorker)
             resume()
         }
         return .YES

@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import Glibc
 
 /// An answer: status, header fields and body.
 ///
@@ -34,6 +35,20 @@ package struct Response {
 }
 
 extension Response {
+    /// The whole answer as it goes over the wire, for a connection that libmicrohttpd never sees; frees the body.
+    ///
+    /// Only for small bodies in memory of their own.
+    func withWireBytes(_ send: (UnsafeRawBufferPointer) -> Void) {
+        var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        if case .allocated(let bytes) = self.body { body = bytes }
+        defer { free(body.baseAddress) }
+        var text =
+            "HTTP/1.1 \(status) \(MHD_get_reason_phrase_for(UInt32(status)).map { String(cString: $0) } ?? "")\r\n"
+        for (name, value) in headers { text += "\(name): \(value)\r\n" }
+        text += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        (Array(text.utf8) + body).withUnsafeBytes(send)
+    }
+
     /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
     func queue(on connection: OpaquePointer) -> MHD_Result {
         guard let made = make() else { return .NO }

@@ -14,22 +14,19 @@ package final class Server: Sendable {
         package var workers = 8
         /// Requests that may wait for a worker.
         package var workerQueueLimit = 1_024
-        /// Memory of a connection for its header block; zeroed for each request, so dear if large.
-        package var poolBytes = 32 << 10
         /// Open connections, all threads together.
-        package var connectionLimit = 4_096
-        /// After so many seconds without a byte in or out a connection is closed.
-        package var idleSeconds = 60
-        /// So long may a client take for a header block, waiting included.
-        package var headerSeconds = 60.0
-        /// So long may a body take at the least.
-        package var bodyGraceSeconds = 30.0
-        /// And so fast it has to be beyond that.
-        package var minBodyBytesPerSecond = 1_024.0
+        package var maxConnections = 4_096
+        /// Open connections from one address; 0 for no limit.
+        package var maxConnectionsPerAddress = 0
+        /// Bytes of a header block, from the method to the empty line.
+        package var maxHeaderBytes = 30 << 10
+        /// So long may a client take for a header block, waiting included, and so long may it pause in a body or in
+        /// the reading of an answer.
+        package var idleSeconds = 60.0
+        /// So fast a body has to come and an answer to be read, on the average, lest it count as a pause; 0 for any.
+        package var minBytesPerSecond = 1_024.0
         /// Bodies up to here are read to the end even if nobody wants them, so that the connection can be kept.
         package var maxDrainBytes = 8 << 20
-        /// The most bytes of a body that is wanted.
-        package var maxBodyBytes = 1 << 30
         /// How much may wait unsent in the kernel: more is faster for bulk, less is fairer to small answers.
         package var notSentLowWaterBytes: Int32 = 512 << 10
 
@@ -38,6 +35,11 @@ package final class Server: Sendable {
             self.listen = listen
             self.threads = max(1, threads)
         }
+
+        /// Memory of a connection, for the header blocks of request and answer and a table of the fields.
+        ///
+        /// libmicrohttpd zeroes it for each request, so it is dear if large; half of it is what a body is read into.
+        var poolBytes: Int { max(32 << 10, maxHeaderBytes + (2 << 10)) }
     }
 
     /// How much a log line matters.
@@ -115,7 +117,7 @@ package final class Server: Sendable {
         stopping.acceptor.stop()
         let deadlineNs = monotonicNs() + Int64(drainSeconds * 1e9)
         while activeRequests.current > 0, monotonicNs() < deadlineNs {
-            connections.cut { $0.hasVanished }
+            connections.cut { $0.hasVanished(at: monotonicNs()) }
             usleep(2_000)
         }
         connections.cut { _ in true }

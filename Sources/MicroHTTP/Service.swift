@@ -10,11 +10,22 @@ package protocol Service: AnyObject, Sendable {
     /// Called about once a second, on a thread of the server, for what has to be done from time to time.
     func everySecond()
 
-    /// The answer when no worker is free and the queue is full.
-    func overloaded() -> Response
+    /// The answer to a request that the server itself turns away.
+    func refusal(_ reason: Refusal) -> Response
+}
 
-    /// The answer to a request that could be read in two ways; the connection is closed behind it.
-    func badRequest(_ reason: String) -> Response
+/// Why the server turns a request away without asking the service.
+package enum Refusal: Sendable {
+    /// It could be read in two ways, or breaks HTTP's rules; the text says what was expected.
+    case malformed(String)
+    /// The header block has more bytes than this.
+    case headerTooLarge(limit: Int)
+    /// So many connections are open, which is as many as may be; for requests that nobody has read yet.
+    case tooManyConnections(limit: Int)
+    /// As many as may be are open from this address.
+    case tooManyFromAddress(limit: Int)
+    /// No worker is free and the queue is full.
+    case noWorker
 }
 
 /// What becomes of a request whose header block is complete.

@@ -56,6 +56,9 @@ struct Serve: ParsableCommand {
     )
     var uploadMemory: ByteCount?
 
+    @OptionGroup(title: "Limits for clients")
+    var limits: ClientLimits
+
     @Option(
         help: ArgumentHelp(
             "Where layouts of your own are kept; give a disk to keep them over a reboot. (default: the directory)",
@@ -94,6 +97,9 @@ struct Serve: ParsableCommand {
         )
         let snapshotMemoryBytes = try setting(snapshotMemory, "SNAPSHOT_MEMORY", default: quarter).value
         let uploadMemoryBytes = try setting(uploadMemory, "UPLOAD_MEMORY", default: quarter).value
+        var configuration = Server.Configuration(listen: [address], threads: threads)
+        let descriptors = raiseDescriptorLimit()
+        try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: address.isLoopback)
         let kept = try setting(stateDirectory, "STATE_DIRECTORY", default: "")
         let stateDirectory = kept.isEmpty ? nil : kept
         let level = try setting(logLevel, "LOG_LEVEL", default: LogLevel(.info)).value
@@ -105,7 +111,6 @@ struct Serve: ParsableCommand {
         for number in [SIGTERM, SIGINT] { sigaddset(&signals, number) }
         sigprocmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
-        raiseDescriptorLimit()
 
         let service: GatewayService
         do {
@@ -134,8 +139,12 @@ struct Serve: ParsableCommand {
         } catch {
             throw StartFailure(description: "Cannot use the directory \(path): \(error)")
         }
-        var configuration = Server.Configuration(listen: [address], threads: threads)
-        configuration.maxBodyBytes = maxBodyBytes
+        if configuration.maxConnections > descriptors / 2 {
+            logger.warning(
+                "--max-connections leaves few descriptors for segments",
+                metadata: ["connections": "\(configuration.maxConnections)", "descriptors": "\(descriptors)"]
+            )
+        }
         let server = Server(configuration: configuration, service: service) { level, text in
             logger.log(level: Logger.Level(level), "\(text)")
         }
@@ -176,12 +185,13 @@ struct Serve: ParsableCommand {
         return logger
     }
 
-    /// A descriptor for each connection and one for each segment that was written to.
-    private func raiseDescriptorLimit() {
+    /// A descriptor for each connection and one for each segment that was written to; gives how many there may be.
+    private func raiseDescriptorLimit() -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return }
+        guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return 1_024 }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+        return Int(clamping: limit.rlim_cur)
     }
 }
 

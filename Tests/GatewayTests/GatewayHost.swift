@@ -39,7 +39,6 @@ final class GatewayHost {
         guard let address = ListenAddress("127.0.0.1:0") else { throw HostFailure(description: "no address") }
         var configuration = Server.Configuration(listen: [address], threads: 2)
         configuration.workers = 4
-        configuration.maxBodyBytes = maxBodyBytes
         configure(&configuration)
         let service = try GatewayService(directory: directory, configuration: .init(maxBodyBytes: maxBodyBytes))
         server = Server(configuration: configuration, service: service) { _, _ in }

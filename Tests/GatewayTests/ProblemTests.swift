@@ -116,6 +116,7 @@ import Testing
         Refusal("precondition-failed", 412, "DELETE /segments/a", ["If-Match: \"x-2\""]),
         Refusal("too-large", 413, "PATCH \(data)", raw, bytes: [UInt8](repeating: 0, count: 1 << 21)),
         Refusal("too-large", 413, "POST /segments", json, bytes: [UInt8](repeating: 32, count: 1 << 21)),
+        Refusal("header-too-large", 431, "GET /segments/a", ["X-Long: " + String(repeating: "a", count: 30 << 10)]),
         Refusal("unsupported-media-type", 415, "PATCH \(data)", ["Content-Type: text/csv"], "1"),
         Refusal("unsupported-media-type", 415, "PATCH \(data)", [], "1"),
         Refusal("unsupported-media-type", 415, "POST /segments", raw, "{}"),

@@ -1,10 +1,14 @@
 """Requests that ask for more than there is: each gets an answer, and the gateway goes on."""
 
+import os
+import socket
+import subprocess
+import time
 import urllib.parse
 
 import pytest
 
-from gateway import JSON, RAW
+from gateway import JSON, RAW, binary
 
 VAST = 1 << 62
 
@@ -108,3 +112,80 @@ def test_columns_are_found_among_many(own_gateway):
     assert gateway.request("PATCH", "/segments/f/data/columns/c19999", bytes([7, 8]), RAW).status == 204
     assert gateway.request("GET", "/segments/f/data/columns/c19999").json()["data"] == [7, 8]
     assert gateway.request("PATCH", "/segments/f/data", b"9", JSON).status == 204
+
+
+def held(gateway, count):
+    """So many connections that are open and were answered once."""
+    connections = [gateway.connect() for _ in range(count)]
+    for connection in connections:
+        assert gateway.request("GET", "/healthz", connection=connection).status == 200
+    return connections
+
+
+@pytest.mark.parametrize("setting", ["max-connections", "max-connections-per-address"])
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_a_connection_too_many_is_told_to_come_back(own_gateway, monkeypatch, setting, way):
+    if way == "environment":
+        monkeypatch.setenv("SHMGATE_" + setting.upper().replace("-", "_"), "3")
+        gateway = own_gateway()
+    else:
+        gateway = own_gateway(f"--{setting}", "3")
+    connections = held(gateway, 3)
+    for _ in range(5):
+        answer = gateway.request("GET", "/segments", connection=gateway.connect())
+        assert (answer.status, answer.json()["code"], answer.headers["Retry-After"]) == (503, "busy", "1")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert "3 connections" in answer.json()["detail"]
+        large = gateway.request("POST", "/segments", b"[" * (1 << 20), JSON, connection=gateway.connect())
+        assert large.status == 503
+    for connection in connections:
+        assert gateway.request("GET", "/healthz", connection=connection).status == 200
+        connection.close()
+    deadline = time.monotonic() + 120
+    while gateway.request("GET", "/healthz", connection=gateway.connect()).status != 200:
+        assert time.monotonic() < deadline
+    while "turned away" not in gateway.errors():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_loopback_has_no_limit_of_addresses_unless_said(own_gateway):
+    gateway = own_gateway("--max-connections", "20")
+    for connection in held(gateway, 19):
+        connection.close()
+
+
+def test_a_header_block_too_large_has_its_problem(own_gateway):
+    gateway = own_gateway("--max-header", "2KiB")
+    assert gateway.request("GET", "/healthz", headers={"X-Long": "x" * 1_900}).status == 200
+    for path, headers in (("/healthz", {"X-Long": "x" * 2_048}), ("/segments?prefix=" + "x" * 2_048, {})):
+        answer = gateway.request("GET", path, headers=headers, connection=gateway.connect())
+        assert (answer.status, answer.json()["code"]) == (431, "header-too-large")
+        assert answer.headers["Connection"] == "close"
+    assert gateway.request("GET", "/healthz").status == 200
+
+
+def test_a_silent_connection_and_a_body_that_stops_are_closed(own_gateway):
+    gateway = own_gateway("--idle-timeout", "1", "--min-rate", "0")
+    gateway.create("idle", {"kind": "bytes", "size": 10})
+    tag = gateway.request("GET", "/segments/idle").headers["ETag"]
+    head = b"PATCH /segments/idle/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+    for words in (b"", b"GET /healthz HTTP/1.1\r\nHost: ", head + b"Content-Length: 10\r\n\r\n12345"):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=120) as client:
+            client.sendall(words)
+            assert client.recv(1) == b""
+    assert gateway.request("GET", "/segments/idle", connection=gateway.connect()).headers["ETag"] == tag
+
+
+WRONG = ["--max-connections=0", "--max-connections-per-address=-1", "--max-header=1", "--max-header=1GiB", "--idle-timeout=0", "--min-rate=-1"]
+
+
+@pytest.mark.parametrize("flag", WRONG)
+def test_a_limit_that_is_none_is_refused(flag):
+    ended = subprocess.run([binary(), "serve", "--listen", "127.0.0.1:0", flag], capture_output=True, text=True, timeout=120)
+    assert ended.returncode != 0
+    assert flag.split("=")[0] in ended.stderr
+    name, value = flag[2:].upper().replace("-", "_", 3).split("=")
+    environment = {**os.environ, f"SHMGATE_{name}": value}
+    ended = subprocess.run([binary(), "serve", "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=120, env=environment)
+    assert ended.returncode != 0, "a limit of the environment"

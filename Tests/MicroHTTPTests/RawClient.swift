@@ -31,7 +31,7 @@ final class RawClient {
     private var isOpen = true
 
     /// Connects to a port of this machine; no step waits longer than `seconds`.
-    init(port: Int, receiveBufferBytes: Int32? = nil, seconds: Int = 60) throws {
+    init(port: Int, from source: String? = nil, receiveBufferBytes: Int32? = nil, seconds: Int = 60) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw ClientFailure("socket") }
         if var size = receiveBufferBytes {
@@ -43,6 +43,17 @@ final class RawClient {
         }
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        if let source {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = inet_addr(source)
+            let code = withUnsafePointer(to: &address) { address in
+                address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard code == 0 else { throw ClientFailure("bind") }
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port).bigEndian)
@@ -147,6 +158,17 @@ final class RawClient {
         defer { buffer = [] }
         return buffer
     }
+
+    /// Reads at most so many bytes, of those that are there, and drops them; gives how many.
+    func take(_ most: Int) -> Int {
+        var piece = [UInt8](repeating: 0, count: most)
+        let count = recv(descriptor, &piece, most, Int32(MSG_DONTWAIT))
+        if count < 0, errno == ECONNRESET { wasReset = true }
+        return max(count, 0)
+    }
+
+    /// Whether ``take(_:)`` has found that the other side hung up without a goodbye.
+    private(set) var wasReset = false
 
     /// Whether nothing came so far that was not read.
     var hasNothingToRead: Bool {

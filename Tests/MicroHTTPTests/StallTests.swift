@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import MicroHTTP
@@ -12,7 +13,7 @@ import Testing
     @Test("a header block that trickles is cut")
     func tricklingHeader() throws {
         try withServer { configuration in
-            configuration.headerSeconds = 1
+            configuration.idleSeconds = 1
         } _: { server in
             let client = try server.connect()
             try client.send("GET /echo HTTP/1.1\r\nHost: x\r\nX-Tag: ")
@@ -25,7 +26,7 @@ import Testing
     @Test("a connection on which nothing is asked is cut")
     func silentConnection() throws {
         try withServer { configuration in
-            configuration.headerSeconds = 1
+            configuration.idleSeconds = 1
         } _: { server in
             let fresh = try server.connect()
             let used = try server.connect()
@@ -38,8 +39,8 @@ import Testing
     @Test("a body that trickles is cut", arguments: ["/echo", "/stream", "/refuse"])
     func tricklingBody(path: String) throws {
         try withServer { configuration in
-            configuration.bodyGraceSeconds = 1
-            configuration.minBodyBytesPerSecond = 1e9
+            configuration.idleSeconds = 1
+            configuration.minBytesPerSecond = 1e9
         } _: { server in
             let client = try server.connect()
             try client.send("POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhello")
@@ -50,27 +51,9 @@ import Testing
         }
     }
 
-    @Test("a body that is fast enough is not cut, however long it takes")
-    func steadyBody() throws {
-        try withServer { configuration in
-            configuration.bodyGraceSeconds = 1
-            configuration.minBodyBytesPerSecond = 1
-        } _: { server in
-            let client = try server.connect()
-            let isSwept = server.service.seconds.current
-            try client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
-            try client.send([UInt8](repeating: 1, count: 99_999))
-            #expect(eventually { server.service.seconds.current >= isSwept + 3 })
-            try client.send([1])
-            #expect(try client.read().status == 200)
-        }
-    }
-
     @Test("a worker's request is not cut while the worker has it")
     func longWork() throws {
         try withServer { configuration in
-            configuration.headerSeconds = 1
-            configuration.bodyGraceSeconds = 1
             configuration.idleSeconds = 1
         } _: { server in
             let client = try server.connect()
@@ -106,6 +89,26 @@ import Testing
             let deaf = try server.connect(receiveBufferBytes: 4_096)
             try deaf.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(eventually { server.service.answered.current == 1 })
+            #expect(eventually { server.server.activeConnections == 0 })
+        }
+    }
+
+    @Test("a client that drips in the reading of his answer is cut, although he reads")
+    func readsTooSlowly() throws {
+        try withServer { configuration in
+            configuration.idleSeconds = 1
+            configuration.minBytesPerSecond = 1e9
+        } _: { server in
+            let client = try server.connect(receiveBufferBytes: 4_096)
+            try client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+            var count = 0
+            #expect(
+                eventually {
+                    count += client.take(2_000)
+                    return client.wasReset
+                }
+            )
+            #expect(count < 64 << 20)
             #expect(eventually { server.server.activeConnections == 0 })
         }
     }
@@ -157,6 +160,33 @@ import Testing
         }
     }
 
+    @Test("a client that closed his side is not given up at once, for its request may be under way")
+    func doubt() throws {
+        var ends: [Int32] = [-1, -1]
+        #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { for end in ends { close(end) } }
+        let server = Server(
+            configuration: .init(listen: [], threads: 1),
+            service: TestService(),
+            log: { _, _ in }
+        )
+        defer { server.workers.stop() }
+        let record = ConnectionRecord(descriptor: ends[0], peer: .other, loop: EventLoop(server: server))
+        let second: Int64 = 1_000_000_000
+        #expect(!record.hasVanished(at: 0))
+        #expect(!record.hasVanished(at: 9 * second))
+        shutdown(ends[1], Int32(SHUT_WR))
+        record.enter(.body)
+        #expect(!record.hasVanished(at: 10 * second))
+        #expect(!record.hasVanished(at: 11 * second))
+        record.count(1)
+        #expect(!record.hasVanished(at: 12 * second))
+        #expect(!record.hasVanished(at: 13 * second))
+        #expect(record.hasVanished(at: 14 * second))
+        record.enter(.sending)
+        #expect(!record.hasVanished(at: 99 * second))
+    }
+
     @Test("the time of a record begins anew with each stage")
     func stages() throws {
         let server = Server(
@@ -165,18 +195,76 @@ import Testing
             log: { _, _ in }
         )
         defer { server.workers.stop() }
-        let record = ConnectionRecord(descriptor: -1, loop: EventLoop(server: server))
+        let record = ConnectionRecord(descriptor: -1, peer: .other, loop: EventLoop(server: server))
         let minute: Int64 = 60_000_000_000
         let start = monotonicNs()
         #expect(!record.isOverdue(at: start + minute - 1_000_000_000, server.configuration))
         #expect(record.isOverdue(at: start + minute * 2, server.configuration))
         record.enter(.body)
-        #expect(!record.isOverdue(at: start + minute / 2 - 1_000_000_000, server.configuration))
-        #expect(record.isOverdue(at: start + minute, server.configuration))
+        #expect(!record.isOverdue(at: start + minute - 1_000_000_000, server.configuration))
         record.count(1_024 * 60)
         #expect(!record.isOverdue(at: start + minute, server.configuration))
+        #expect(record.isOverdue(at: start + minute * 2 + 1_000_000_000, server.configuration))
+        record.enter(.working)
+        #expect(!record.isOverdue(at: start + minute * 9, server.configuration))
+        record.enter(.body)
+        #expect(!record.isOverdue(at: start + minute - 1_000_000_000, server.configuration))
+        record.enter(.idle)
         #expect(record.isOverdue(at: start + minute * 2, server.configuration))
-        record.enter(.answering)
-        #expect(!record.isOverdue(at: start + minute * 2, server.configuration))
+    }
+
+    @Test("who does nothing may pause as long as it says, and no longer")
+    func pause() {
+        let client = PacedClient()
+        #expect(!client.isTooSlow(at: 60, moved: 0))
+        #expect(client.isTooSlow(at: 60.001, moved: 0))
+    }
+
+    @Test("who keeps the rate may go on for ever, and then pause")
+    func steadyPace() {
+        let client = PacedClient()
+        for second in 1...1_000 { #expect(!client.isTooSlow(at: Double(second), moved: UInt64(second) * 1_000)) }
+        #expect(!client.isTooSlow(at: 1_060, moved: 1_000_000))
+        #expect(client.isTooSlow(at: 1_060.001, moved: 1_000_000))
+    }
+
+    @Test("who drips has hardly more time than who does nothing, whatever came before", arguments: [0, 1 << 40])
+    func drip(before: UInt64) {
+        let client = PacedClient()
+        #expect(!client.isTooSlow(at: 0, moved: before))
+        #expect((1...1_000).first { client.isTooSlow(at: Double($0), moved: before + UInt64($0)) } == 61)
+    }
+
+    @Test("half of the rate is twice the time")
+    func halfRate() {
+        let client = PacedClient()
+        #expect((1...1_000).first { client.isTooSlow(at: Double($0), moved: UInt64($0) * 500) } == 121)
+    }
+
+    @Test("without a least rate any byte is enough, and who owes nothing is not late")
+    func noRate() {
+        let client = PacedClient(rate: 0)
+        for minute in 1...100 { #expect(!client.isTooSlow(at: Double(minute) * 60, moved: UInt64(minute))) }
+        for minute in 102...200 {
+            #expect(!client.isTooSlow(at: Double(minute) * 60, moved: 100, owesNothing: true))
+        }
+        #expect(client.isTooSlow(at: 202 * 60, moved: 100))
+    }
+}
+
+/// A pace that begins at second 0, with a pause of 60 s.
+private final class PacedClient {
+    private var configuration = Server.Configuration(listen: [], threads: 1)
+    private var pace: Pace
+
+    init(rate: Double = 1_000) {
+        configuration.idleSeconds = 60
+        configuration.minBytesPerSecond = rate
+        pace = Pace(nowNs: 0, moved: 0, configuration)
+    }
+
+    func isTooSlow(at second: Double, moved: UInt64, owesNothing: Bool = false) -> Bool {
+        let nowNs = Int64(second * 1e9)
+        return pace.isTooSlow(nowNs: nowNs, moved: moved, owesNothing: owesNothing, configuration)
     }
 }

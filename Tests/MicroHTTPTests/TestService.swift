@@ -173,9 +173,15 @@ final class TestService: Service {
 
     func everySecond() { seconds.add(1, ordering: .sequentiallyConsistent) }
 
-    func overloaded() -> Response { text(503, "overloaded") }
-
-    func badRequest(_ reason: String) -> Response { text(400, reason) }
+    func refusal(_ reason: Refusal) -> Response {
+        switch reason {
+        case .malformed(let reason): text(400, reason)
+        case .headerTooLarge: text(431, "header")
+        case .tooManyConnections: text(503, "connections")
+        case .tooManyFromAddress: text(503, "address")
+        case .noWorker: text(503, "overloaded")
+        }
+    }
 
     private func echo(_ exchange: Exchange) -> Response {
         let query = exchange.query.map { String(decoding: $0, as: UTF8.self) } ?? "-"
@@ -217,8 +223,8 @@ struct TestServer {
         try server.start()
     }
 
-    func connect(receiveBufferBytes: Int32? = nil) throws -> RawClient {
-        try RawClient(port: server.port, receiveBufferBytes: receiveBufferBytes)
+    func connect(from source: String? = nil, receiveBufferBytes: Int32? = nil) throws -> RawClient {
+        try RawClient(port: server.port, from: source, receiveBufferBytes: receiveBufferBytes)
     }
 
     /// Stops it; what a test held is let go first.

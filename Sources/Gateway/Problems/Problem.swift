@@ -55,6 +55,20 @@ extension Problem {
         }
     }
 
+    /// The problem of a request that never came to a route.
+    init(_ refusal: Refusal) {
+        switch refusal {
+        case .malformed(let text): self.init(.invalidHeader, text)
+        case .headerTooLarge(let limit):
+            self.init(.headerTooLarge, "expected a header block of at most \(limit) bytes, got more")
+        case .tooManyConnections(let limit):
+            self.init(.busy, "expected at most \(limit) connections at once, got one more")
+        case .tooManyFromAddress(let limit):
+            self.init(.busy, "expected at most \(limit) connections from one address, got one more")
+        case .noWorker: self.init(.busy, "expected a free worker, all are busy and the queue is full")
+        }
+    }
+
     private init(_ error: SegmentError) {
         let code: ProblemCode =
             switch error {

@@ -19,6 +19,7 @@ enum ProblemCode: String, CaseIterable {
     case preconditionFailed = "precondition-failed"
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
+    case headerTooLarge = "header-too-large"
     case indexOutOfBounds = "index-out-of-bounds"
     case noSuchLabel = "no-such-label"
     case shapeMismatch = "shape-mismatch"
@@ -45,6 +46,7 @@ enum ProblemCode: String, CaseIterable {
         case .tooLarge: 413
         case .unsupportedMediaType: 415
         case .indexOutOfBounds, .noSuchLabel, .shapeMismatch, .labelMismatch, .valueOutOfRange: 422
+        case .headerTooLarge: 431
         case .corruptSegment, .unsupportedFormat, .internalError: 500
         case .busy: 503
         case .outOfSpace: 507
@@ -73,6 +75,7 @@ enum ProblemCode: String, CaseIterable {
         case .preconditionFailed: "The segment has changed"
         case .tooLarge: "The body is too large"
         case .unsupportedMediaType: "Not a media type of this resource"
+        case .headerTooLarge: "The header block is too large"
         case .indexOutOfBounds: "Index out of bounds"
         case .noSuchLabel: "No such label"
         case .shapeMismatch: "The shapes do not fit"
@@ -81,7 +84,7 @@ enum ProblemCode: String, CaseIterable {
         case .corruptSegment: "The segment is corrupt"
         case .unsupportedFormat: "The segment has an unknown format"
         case .internalError: "The gateway failed"
-        case .busy: "Somebody else is using the segment"
+        case .busy: "Busy at the moment"
         case .outOfSpace: "Shared memory is full"
         }
     }
