@@ -14,14 +14,17 @@ extension Exchange {
             version: version
         )
         MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, &gate)
-        if let objection = gate.objection(version: String(cString: version), target: rawTarget) {
+        let version = String(cString: version)
+        if let objection = gate.objection(version: version, target: rawTarget) {
             return close(with: .malformed(objection))
         }
         let limit = server.configuration.maxHeaderBytes
         if cmicrohttpd_header_size(connection) > limit { return close(with: .headerTooLarge(limit: limit)) }
+        // To a request of HTTP/1.0 no expectation may be believed: the answer 100 is not known there.
+        if gate.expectation == .unknown, version != "HTTP/1.0" { return close(with: .unknownExpectation) }
         contentLength = gate.contentLength
         isChunked = gate.hasChunks
-        expectsContinue = header("Expect").map { $0.lowercased() == "100-continue" } ?? false
+        expectsContinue = gate.expectation == .goOn && version != "HTTP/1.0"
         record.enter(.body)
         phase = .body
         switch server.service.admit(self) {

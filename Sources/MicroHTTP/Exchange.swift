@@ -86,33 +86,13 @@ package final class Exchange: @unchecked Sendable {
     /// The path, without scheme and host should they have come, still percent-encoded; valid while the exchange is.
     ///
     /// A target in absolute form may have none; that is the path `/`.
-    package var path: UnsafeRawBufferPointer {
-        let rest = origin
-        let path = rest[..<(rest.firstIndex(of: UInt8(ascii: "?")) ?? rest.count)]
-        if path.isEmpty { return UnsafeRawBufferPointer(start: Self.root.utf8Start, count: 1) }
-        return UnsafeRawBufferPointer(rebasing: path)
-    }
+    package var path: UnsafeRawBufferPointer { RequestTarget(rawTarget).path }
 
     /// What stands behind the `?`, still percent-encoded; nil without one.
-    package var query: UnsafeRawBufferPointer? {
-        let rest = origin
-        return rest.firstIndex(of: UInt8(ascii: "?")).map { UnsafeRawBufferPointer(rebasing: rest[($0 + 1)...]) }
-    }
+    package var query: UnsafeRawBufferPointer? { RequestTarget(rawTarget).query }
 
-    /// Path and query: the target without its scheme and authority.
-    private var origin: UnsafeRawBufferPointer {
-        let whole = rawTarget
-        func begins(with scheme: StaticString) -> Bool {
-            UnsafeRawBufferPointer(rebasing: whole.prefix(scheme.utf8CodeUnitCount)).isCaseless(scheme)
-        }
-        guard let scheme = Self.schemes.first(where: begins) else { return whole }
-        let authority = whole[scheme.utf8CodeUnitCount...]
-        let end = authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
-        return UnsafeRawBufferPointer(rebasing: whole[(end ?? whole.count)...])
-    }
-
-    private static let schemes: [StaticString] = ["http://", "https://"]
-    private static let root: StaticString = "/"
+    /// The host, perhaps with a port, of a target in absolute form; nil for others.
+    package var authority: String? { RequestTarget(rawTarget).authority.map { String(decoding: $0, as: UTF8.self) } }
 
     /// The first value of a header field.
     package func header(_ name: StaticString) -> String? {

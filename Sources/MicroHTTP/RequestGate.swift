@@ -9,6 +9,9 @@ struct RequestGate {
     private var transferEncodings = 0
     private var isChunked = true
     private var hosts = 0
+    /// How often each of ``singles`` was seen.
+    private var counts: SIMD8<UInt8> = .zero
+    private(set) var expectation = Expectation.none
     private var hasBadName = false
     private var hasBadValue = false
     private(set) var contentLength: UInt64?
@@ -30,8 +33,27 @@ struct RequestGate {
             if !value.isCaseless("chunked") { isChunked = false }
         } else if name.isCaseless("host") {
             hosts += 1
+        } else if name.isCaseless("expect") {
+            let isKnown = value.isCaseless("100-continue") && expectation != .unknown
+            expectation = isKnown ? .goOn : .unknown
+        } else if let index = Self.singles.firstIndex(where: { name.isCaseless($0) }) {
+            counts[index] &+= counts[index] < 2 ? 1 : 0
         }
     }
+
+    /// What the client waits for before it sends its body.
+    enum Expectation {
+        case none
+        /// `100-continue`.
+        case goOn
+        /// Nothing that HTTP knows.
+        case unknown
+    }
+
+    /// Fields of one value that are not about the connection: of two lines everybody may believe another.
+    private static let singles: [StaticString] = [
+        "content-type", "origin", "authorization", "range", "if-range", "content-encoding",
+    ]
 
     /// Why the request has to be refused; nil if it may pass.
     func objection(version: String, target: UnsafeRawBufferPointer) -> String? {
@@ -48,10 +70,16 @@ struct RequestGate {
         if transferEncodings == 1, version == "HTTP/1.0" { return "expected no Transfer-Encoding from HTTP/1.0" }
         if hosts > 1 { return "expected one Host, got \(hosts)" }
         if hosts == 0, version == "HTTP/1.1" { return "expected a Host" }
+        if let index = counts.indices.first(where: { counts[$0] > 1 }) {
+            return "expected one field \(Self.singles[index]), got more"
+        }
         if hasBadName { return "expected letters, digits and !#$%&'*+-.^_`|~ before the colon of a field" }
         if hasBadValue { return "expected no control characters in the value of a field" }
         if target.contains(where: { $0 <= 0x20 || $0 == 0x7F }) {
             return "expected a target without spaces and control characters"
+        }
+        if let authority = RequestTarget(target).authority, authority.isEmpty || authority.first == UInt8(ascii: ":") {
+            return "expected a host behind the scheme of the target"
         }
         if layout?.isWhole == false {
             return "expected one field in each line, every line ended by CR LF, no NUL, one space around the target"

@@ -20,6 +20,8 @@ package enum Refusal: Sendable {
     case malformed(String)
     /// The header block has more bytes than this.
     case headerTooLarge(limit: Int)
+    /// The client expects something else than to be told to go on.
+    case unknownExpectation
     /// So many connections are open, which is as many as may be; for requests that nobody has read yet.
     case tooManyConnections(limit: Int)
     /// As many as may be are open from this address.

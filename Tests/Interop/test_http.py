@@ -129,6 +129,9 @@ def test_a_write_can_depend_on_what_was_read(gateway):
     "accept, media",
     [
         ("*/*", "application/json"),
+        ("", "application/json"),
+        (" , ,", "application/json"),
+        (", application/x-npy", "application/x-npy"),
         ("application/x-npy", "application/x-npy"),
         ("application/*;q=0.5, application/octet-stream", "application/octet-stream"),
         ("text/html, application/x-npy;q=0.2, application/json;q=0.1", "application/x-npy"),

@@ -32,6 +32,26 @@ import Testing
         }
     }
 
+    @Test("who expects something else is refused before he sends his body; HTTP/1.0 expects nothing")
+    func otherExpectation() throws {
+        try withServer { server in
+            for fields in [["Expect: 200-ok"], ["Expect: 100-continue", "Expect: more"], ["Expect:"]] {
+                let client = try server.connect()
+                try client.send(post("/echo", "Content-Length: 5", fields.joined(separator: "\r\n")))
+                #expect(try client.read().status == 417)
+                #expect(try client.readToEnd().isEmpty)
+            }
+            #expect(server.service.admitted.current == 0)
+            for expectation in ["200-ok", "100-continue"] {
+                let client = try server.connect()
+                try client.send("POST /echo HTTP/1.0\r\nContent-Length: 5\r\nExpect: \(expectation)\r\n\r\nhello")
+                let answer = try client.read()
+                #expect(answer.status == 200)
+                #expect(answer.text == "POST /echo - \nhello")
+            }
+        }
+    }
+
     @Test("who expects 100 and is admitted hears 100, then the answer")
     func continuation() throws {
         try withServer { server in

@@ -21,6 +21,12 @@ import Testing
     static let tricks = [
         Trick("two different Content-Length", post + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello" + smuggled),
         Trick("two equal Content-Length", post + "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello" + smuggled),
+        Trick("two Content-Type", post + "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n" + smuggled),
+        Trick("three Origin", post + "Origin: a\r\nORIGIN: b\r\nOrigin: a\r\n\r\n" + smuggled),
+        Trick("two Authorization", post + "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n" + smuggled),
+        Trick("two Range", post + "Range: bytes=0-1\r\nRange: bytes=2-3\r\n\r\n" + smuggled),
+        Trick("a target without a host", "GET http:///echo HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
+        Trick("a target with a port alone", "GET http://:80/echo HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled),
         Trick("Content-Length as a list", post + "Content-Length: 5, 5\r\n\r\nhello" + smuggled),
         Trick("Content-Length, then chunked", post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk),
         Trick("chunked, then Content-Length", post + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n" + chunk),

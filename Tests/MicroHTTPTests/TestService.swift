@@ -177,6 +177,7 @@ final class TestService: Service {
         switch reason {
         case .malformed(let reason): text(400, reason)
         case .headerTooLarge: text(431, "header")
+        case .unknownExpectation: text(417, "expectation")
         case .tooManyConnections: text(503, "connections")
         case .tooManyFromAddress: text(503, "address")
         case .noWorker: text(503, "overloaded")

@@ -33,8 +33,8 @@ enum Format: String, CaseIterable {
             }
             return format
         }
-        if lines.isEmpty { return .json }
-        let ranges = lines.flatMap { $0.split(separator: ",") }.map { MediaRange($0) }
+        let ranges = lines.flatMap { $0.split(separator: ",") }.filter { !$0.trimmed.isEmpty }.map { MediaRange($0) }
+        if ranges.isEmpty { return .json }  // an empty field is as good as none
         let rated = available.map { format in (format, quality: MediaRange.quality(of: format.mediaType, in: ranges)) }
         guard let best = rated.max(by: { $0.quality < $1.quality }), best.quality > 0 else {
             throw notAcceptable("Accept: \(lines.joined(separator: ", "))", available)

@@ -61,6 +61,8 @@ extension Problem {
         case .malformed(let text): self.init(.invalidHeader, text)
         case .headerTooLarge(let limit):
             self.init(.headerTooLarge, "expected a header block of at most \(limit) bytes, got more")
+        case .unknownExpectation:
+            self.init(.expectationFailed, "expected 100-continue or nothing for Expect, got something else")
         case .tooManyConnections(let limit):
             self.init(.busy, "expected at most \(limit) connections at once, got one more")
         case .tooManyFromAddress(let limit):

@@ -19,6 +19,7 @@ enum ProblemCode: String, CaseIterable {
     case preconditionFailed = "precondition-failed"
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
+    case expectationFailed = "expectation-failed"
     case headerTooLarge = "header-too-large"
     case indexOutOfBounds = "index-out-of-bounds"
     case noSuchLabel = "no-such-label"
@@ -46,6 +47,7 @@ enum ProblemCode: String, CaseIterable {
         case .tooLarge: 413
         case .unsupportedMediaType: 415
         case .indexOutOfBounds, .noSuchLabel, .shapeMismatch, .labelMismatch, .valueOutOfRange: 422
+        case .expectationFailed: 417
         case .headerTooLarge: 431
         case .corruptSegment, .unsupportedFormat, .internalError: 500
         case .busy: 503
@@ -75,6 +77,7 @@ enum ProblemCode: String, CaseIterable {
         case .preconditionFailed: "The segment has changed"
         case .tooLarge: "The body is too large"
         case .unsupportedMediaType: "Not a media type of this resource"
+        case .expectationFailed: "Not an expectation that can be met"
         case .headerTooLarge: "The header block is too large"
         case .indexOutOfBounds: "Index out of bounds"
         case .noSuchLabel: "No such label"

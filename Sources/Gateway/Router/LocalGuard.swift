@@ -3,11 +3,12 @@ internal import MicroHTTP
 /// Keeps web pages of strangers away from a gateway that only this machine should reach.
 ///
 /// A page can point a name of its own at 127.0.0.1 (DNS rebinding) or post a form there; its browser then says so in
-/// `Host` or `Origin`.
+/// `Host` or `Origin`. A target in absolute form names the host too, and that one counts for whoever reads HTTP by the
+/// letter.
 enum LocalGuard {
     /// Refuses a request whose `Host` or `Origin` is not this machine by one of its own names.
     static func check(_ exchange: Exchange) throws(Problem) {
-        if let host = exchange.header("Host"), !isLocal(host[...]) {
+        for host in [exchange.authority, exchange.header("Host")].compactMap(\.self) where !isLocal(host[...]) {
             throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
         }
         if let origin = exchange.header("Origin") {
