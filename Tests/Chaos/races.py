@@ -389,7 +389,7 @@ def create_while_full(tally, goes_on, port, directory, name):
     """Segments that mostly do not fit, with data of their own."""
     client, size = Client(port), 1 << 20
     while goes_on():
-        order = {"name": name, "layout": bytes_layout(size), "fill": 1}
+        order = {"name": name, "layout": bytes_layout(size)}
         answer = client.request("POST", "/segments", order)
         assert answer.status == 201 or (answer.status, answer.json()["code"]) == (507, "out-of-space"), answer
         tally.refused += answer.status == 507
@@ -463,7 +463,7 @@ def full_memory(options, report, quota):
 
 def main(options, report):
     report.figure("seed", SEED)
-    names, mixed, quota, seconds, rounds, full = (6, 3, 10, 1, 6, 10) if options.short else (300, 100, 500, 30, 120, 500)
+    names, mixed, quota, seconds, rounds, full = (6, 3, 10, 1, 6, 10) if options.short else (300, 100, 500, 30, 120, 200)
     with support.folder() as directory, Gateway(options, directory) as gateway:
         names_over_http(gateway, report, names)
         names_everywhere(options, gateway, report, mixed)

@@ -121,9 +121,15 @@ class Answer:
 
 
 class Client:
-    """One connection, kept alive; opened anew by the request after one that broke."""
+    """One connection, kept alive; opened anew by the request after one that broke, or after a pause.
+
+    The gateway closes what is idle for long, and the request that crosses this on its way is nobody's fault.
+    """
+
+    PAUSE = 10  # seconds
 
     def __init__(self, port, timeout=PATIENCE):
+        self.used = time.monotonic()
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
     def request(self, method, target, body=None, type=None, headers=None):
@@ -133,12 +139,16 @@ class Client:
             body, type = json.dumps(body).encode(), type or JSON
         if type:
             fields["Content-Type"] = type
+        if time.monotonic() - self.used > self.PAUSE:
+            self.connection.close()
         try:
             self.connection.request(method, target, body=body, headers=fields)
             return Answer(self.connection.getresponse())
         except BaseException:
             self.connection.close()
             raise
+        finally:
+            self.used = time.monotonic()
 
     def close(self):
         self.connection.close()

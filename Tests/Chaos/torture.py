@@ -202,8 +202,8 @@ def main(options, report):
     rounds = [(8, 20, 1), (4096, 20, 1), (1 << 20, 10, 1)]
     crowd = (1 << 20, 10, 0.2)
     if not options.short:
-        rounds = [(8, 2000, 30), (4096, 1000, 30), (1 << 20, 100, 60), (64 << 20, 5, 60)]
-        crowd = (4 << 20, 50, 10)
+        rounds = [(8, 200, 30), (4096, 200, 30), (1 << 20, 50, 60), (64 << 20, 3, 60)]
+        crowd = (4 << 20, 20, 5)
     with support.folder() as directory, compiled(HERE / "torture.c") as program:
         with Gateway(options, directory) as gateway:
             arena = Arena(options, report, program)
