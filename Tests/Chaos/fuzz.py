@@ -87,6 +87,7 @@ def fuzz(fuzzer, target, runs):
         path.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
+        "SHMGATE_FUZZ_TARGET": target,
         "LLVM_PROFILE_FILE": str(SCRATCH / f"{target}.profraw"),
         # The handlers of libFuzzer are to see crashes, not those of Swift.
         "SWIFT_BACKTRACE": "enable=no",
@@ -98,8 +99,8 @@ def fuzz(fuzzer, target, runs):
     ]  # fmt: skip
     with support.folder() as folder:
         run = subprocess.run(
-            [fuzzer, target, folder, *words, grown, CORPUS / target],
-            env=environment,
+            [fuzzer, *words, grown, CORPUS / target],
+            env={**environment, "SHMGATE_FUZZ_FOLDER": folder},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -110,7 +111,8 @@ def fuzz(fuzzer, target, runs):
 
 def tell(report, target, runs, status, output):
     """Prints the figures of a target; gives how often it ran."""
-    if not report.require(status == 0, f"{target} ended with {status}; what it said ends:\n{output[-4000:]}"):
+    said = "\n".join(line for line in output.splitlines() if not line.startswith("#"))
+    if not report.require(status == 0, f"{target} ended with {status}; what it said ends:\n{said[-4000:]}"):
         return 0
     executed = int(re.search(r"stat::number_of_executed_units:\s*(\d+)", output)[1])
     *_, (edges, features, inputs) = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", output)

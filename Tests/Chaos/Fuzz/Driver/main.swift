@@ -2,26 +2,26 @@ internal import CFuzzer
 internal import FuzzTargets
 internal import Glibc
 
-/// The target of this process: `Fuzzer <target> <folder> [option or corpus of libFuzzer …]`.
+/// The target of this process, named by `SHMGATE_FUZZ_TARGET`; its files are in `SHMGATE_FUZZ_FOLDER`.
 ///
-/// The folder is one below /dev/shm, for the files of the target; who starts the fuzzer removes it.
+/// Who starts the fuzzer makes and removes that folder. The words of the command line are all libFuzzer's, which starts
+/// this program again, with words of its own, to merge corpora.
 nonisolated(unsafe) let target: any FuzzTarget = {
-    let words = CommandLine.arguments
-    guard words.count > 2 else { fatalError("usage: Fuzzer <\(fuzzTargets.joined(separator: "|"))> <folder> …") }
+    guard let name = getenv("SHMGATE_FUZZ_TARGET"), let folder = getenv("SHMGATE_FUZZ_FOLDER") else {
+        fatalError("expected a target in SHMGATE_FUZZ_TARGET and a folder in SHMGATE_FUZZ_FOLDER")
+    }
     do {
-        guard let target = try fuzzTarget(words[1], folder: words[2]) else {
-            fatalError("there is no target \(words[1])")
-        }
+        let target = try fuzzTarget(String(cString: name), folder: String(cString: folder))
+        guard let target else { fatalError("expected one of the targets \(fuzzTargets.joined(separator: ", "))") }
         return target
     } catch {
-        fatalError("the target \(words[1]) cannot start: \(error)")
+        fatalError("the target cannot start: \(error)")
     }
 }()
 _ = target
 
-// libFuzzer takes the words from the folder on, as if that were its name.
-var count = CommandLine.argc - 2
-var words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 2
+var count = CommandLine.argc
+var words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
 exit(
     LLVMFuzzerRunDriver(&count, &words) { bytes, size in
         do {
