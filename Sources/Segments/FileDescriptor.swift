@@ -28,10 +28,10 @@ struct FileDescriptor: ~Copyable {
         return fstat(number, &raw) == 0 ? .success(FileStatus(raw)) : .failure(SystemError("fstat"))
     }
 
-    /// Reserves the bytes of a range and grows the file to hold them; they read as zero.
+    /// Reserves the bytes of a range and grows an open file to hold them; they read as zero.
     ///
     /// The corresponding C function is `posix_fallocate`.
-    func reserve(from offset: Int, count: Int) -> Result<Void, SystemError> {
+    static func reserve(_ number: Int32, from offset: Int, count: Int) -> Result<Void, SystemError> {
         while true {
             let code = posix_fallocate(number, offset, count)
             if code == 0 { return .success(()) }

@@ -44,9 +44,11 @@ public final class SegmentDraft: Sendable {
         try directory.requireFree(totalBytes)
         file = try directory.createTemporary(temporaryName)
         do throws(SegmentError) {
-            if case .failure(let error) = file.reserve(from: 0, count: totalBytes) {
-                throw try directory.shortage(error, of: totalBytes)
+            let (number, count) = (file.number, totalBytes)
+            let reservation = try ContainerMemory.ofThisProcess.reserving(count, until: .after(milliseconds: 2_000)) {
+                FileDescriptor.reserve(number, from: 0, count: count)
             }
+            if case .failure(let error) = reservation { throw try directory.shortage(error, of: totalBytes) }
             Failpoint.pass("reservation of the draft")
             mapping = try Self.map(temporaryName, in: directory, count: totalBytes)
         } catch {

@@ -31,6 +31,9 @@ public final class StagedFile: @unchecked Sendable {
     /// The creating description: written through, never mapped, and holding the lock that tells sweepers to keep off.
     private let file: FileDescriptor
     private var end = StagedFile.bodyOffset
+    /// Up to here the limits of the container have room; they are asked a step ahead, for the pieces are small.
+    private var comparedEnd = StagedFile.bodyOffset + StagedFile.comparedBytes
+    private static let comparedBytes = ContainerMemory.smallestBytes
     private var recordsEnd = StagedFile.bodyOffset
     private var mapping: Mapping?
     private var isLinked = true
@@ -54,6 +57,11 @@ public final class StagedFile: @unchecked Sendable {
 
     /// Adds a piece of the body; ``SegmentError/outOfSpace(_:)`` when shared memory is full.
     public func append(_ piece: UnsafeRawBufferPointer) throws(SegmentError) {
+        if end + piece.count > comparedEnd {
+            let step = max(piece.count, Self.comparedBytes)
+            try ContainerMemory.ofThisProcess.reserving(step, until: .immediate) {}
+            comparedEnd = end + step
+        }
         try write(piece, at: end)
         end += piece.count
     }

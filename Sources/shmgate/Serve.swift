@@ -42,7 +42,7 @@ struct Serve: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most memory for answers being made and sent. (default: a quarter of the machine's)",
+            "The most memory for answers being made and sent. (default: a quarter of the machine's, or the container's)",
             valueName: "bytes"
         )
     )
@@ -50,7 +50,7 @@ struct Serve: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The most memory for bodies that come in at once. (default: a quarter of the machine's)",
+            "The most memory for bodies that come in at once. (default: a quarter of the machine's, or the container's)",
             valueName: "bytes"
         )
     )
@@ -92,9 +92,9 @@ struct Serve: ParsableCommand {
                     + "could read and change every segment. Listen on 127.0.0.1, or say --insecure."
             )
         }
-        let quarter = ByteCount(
-            max(Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))) / 4, 64 << 20)
-        )
+        let machineBytes = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+        let memoryBytes = min(machineBytes, ContainerMemory.ofThisProcess.limitBytes ?? .max)
+        let quarter = ByteCount(max(memoryBytes / 4, 64 << 20))
         let snapshotMemoryBytes = try setting(snapshotMemory, "SNAPSHOT_MEMORY", default: quarter).value
         let uploadMemoryBytes = try setting(uploadMemory, "UPLOAD_MEMORY", default: quarter).value
         var configuration = Server.Configuration(listen: [address], threads: threads)
