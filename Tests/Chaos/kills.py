@@ -75,7 +75,7 @@ class Judge:
             return
         path = self.scene.path("a")
         page = plain.page_of(path)
-        most = max(expected.most_interrupted, expected.interrupted * recoveries)
+        most = expected.most_interrupted + (recoveries - 1 if expected.interrupted else 0)
         assert page.sequence % 2 == 0, f"the sequence is {page.sequence}"
         assert page.damaged == expected.damaged, f"damaged is {page.damaged}, expected {expected.damaged}"
         assert expected.interrupted <= page.interrupted <= most, f"{page.interrupted} interrupted writes"
