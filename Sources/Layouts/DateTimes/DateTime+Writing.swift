@@ -8,12 +8,20 @@ package enum DateTime {
     /// Appends `2024-01-01T00:00:00.5`: always with a time, the fraction without trailing zeros, no zone.
     ///
     /// `count` is not NaT.
-    package static func append(_ count: Int64, unit: TimeUnit, to text: inout ByteBuffer) {
+    ///
+    /// `isPadded` writes all digits of the unit's fraction, so that the instants of a column look alike.
+    package static func append(_ count: Int64, unit: TimeUnit, isPadded: Bool = false, to text: inout ByteBuffer) {
         if unit.multiple == 1, abs(count >> 1) < 1 << 58 {
-            write(Int(count), unit, to: &text)
+            write(Int(count), unit, isPadded, to: &text)
         } else {
-            write(Int128(count) * Int128(unit.multiple), unit, to: &text)
+            write(Int128(count) * Int128(unit.multiple), unit, isPadded, to: &text)
         }
+    }
+
+    /// Whether an instant lies between two seconds.
+    package static func hasFraction(_ count: Int64, unit: TimeUnit) -> Bool {
+        guard let digits = unit.fractionDigits, digits > 0, count != nat else { return false }
+        return Int128(count) * Int128(unit.multiple) % Int128(powerOfTen(digits)) != 0
     }
 
     /// Appends `+01:00`; the seconds that an old offset may have are left out.
@@ -29,6 +37,7 @@ package enum DateTime {
     private static func write<Number: FixedWidthInteger & SignedInteger>(
         _ total: Number,
         _ unit: TimeUnit,
+        _ isPadded: Bool,
         to text: inout ByteBuffer
     ) {
         switch unit.base {
@@ -49,7 +58,7 @@ package enum DateTime {
             let seconds = floorDivide(total, perSecond)
             let days = floorDivide(seconds, 86_400)
             writeDays(days, secondOfDay: Int(seconds - days * 86_400), to: &text)
-            writeFraction(Int(total - seconds * perSecond), digits: digits, to: &text)
+            writeFraction(Int(total - seconds * perSecond), digits: digits, isPadded: isPadded, to: &text)
             return
         }
         if unit.base == .year || unit.base == .month { text.append("T00:00:00") }
@@ -97,12 +106,12 @@ package enum DateTime {
     }
 
     /// A point and `digits` digits without the zeros at their end; nothing for zero.
-    static func writeFraction(_ value: Int, digits: Int, to text: inout ByteBuffer) {
-        if value == 0 { return }
+    static func writeFraction(_ value: Int, digits: Int, isPadded: Bool = false, to text: inout ByteBuffer) {
+        if value == 0, !isPadded { return }
         text.append(UInt8(ascii: "."))
         var rest = value
         var step = powerOfTen(digits - 1)
-        while rest > 0 {
+        while rest > 0 || (isPadded && step > 0) {
             text.append(UInt8(ascii: "0") + UInt8(rest / step))
             rest %= step
             step /= 10

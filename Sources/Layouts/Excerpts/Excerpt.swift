@@ -110,6 +110,16 @@ extension Excerpt {
         }
     }
 
+    /// How many labels of rows it has.
+    package var labelCount: Int {
+        switch self {
+        case .series(let series): series.index.count
+        case .frame(let frame), .row(let frame): frame.index.count
+        case .labels(let labels): labels.count
+        default: 0
+        }
+    }
+
     /// The one array that it is, for representations without labels; nil where it is several, or text.
     package var onlyArray: Part? {
         switch self {

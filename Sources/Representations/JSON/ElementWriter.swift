@@ -70,7 +70,7 @@ struct ElementWriter {
                 Number.write(Double(bitPattern: integer(place + 8 * half, big)), options, to: &text)
             }
         case .bytes(let count): writeBytes(UnsafeRawBufferPointer(start: place, count: count), to: &text)
-        case .text(let count): writeText(place, count: count, to: &text)
+        case .text: text.appendJSON(codePoints(place, dtype))
         case .datetime(let unit):
             let value = Int64(bitPattern: integer(place, big))
             if value == DateTime.nat { return text.append("null") }
@@ -128,15 +128,6 @@ struct ElementWriter {
         }
     }
 
-    /// Code points without the NULs at the end; what is no Unicode scalar becomes U+FFFD.
-    private func writeText(_ place: UnsafeRawPointer, count: Int, to text: inout ByteBuffer) {
-        var points = (0..<count).map { integer(place + 4 * $0, dtype.isBigEndian) as UInt32 }
-        while points.last == 0 { points.removeLast() }
-        var scalars = String.UnicodeScalarView()
-        for point in points { scalars.append(Unicode.Scalar(point) ?? "\u{FFFD}") }
-        text.appendJSON(String(scalars))
-    }
-
     private func writeFields(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
         text.append(UInt8(ascii: "["))
         for (index, entry) in fields.enumerated() {
@@ -150,4 +141,13 @@ struct ElementWriter {
         }
         text.append(UInt8(ascii: "]"))
     }
+}
+
+/// The text of an element of `U<n>` without the NULs at its end; what is no Unicode scalar becomes U+FFFD.
+func codePoints(_ place: UnsafeRawPointer, _ dtype: DType) -> String {
+    var points = (0..<dtype.byteCount / 4).map { integer(place + 4 * $0, dtype.isBigEndian) as UInt32 }
+    while points.last == 0 { points.removeLast() }
+    var scalars = String.UnicodeScalarView()
+    for point in points { scalars.append(Unicode.Scalar(point) ?? "\u{FFFD}") }
+    return String(scalars)
 }
