@@ -109,6 +109,21 @@ let releaseOwner: @convention(c) (UnsafeMutableRawPointer?) -> Void = { owner in
     if let owner { Unmanaged<AnyObject>.fromOpaque(owner).release() }
 }
 
+/// What a body is made by, where C can hold it.
+final class SourceBox {
+    let source: any BodySource
+
+    init(_ source: any BodySource) { self.source = source }
+}
+
+/// The reader of a body that is made while it is sent.
+let readSource: MHD_ContentReaderCallback = { box, offset, place, count in
+    guard let box, let place else { return cmicrohttpd_reader_failed() }
+    let source = Unmanaged<SourceBox>.fromOpaque(box).takeUnretainedValue().source
+    let read = source.read(from: Int(offset), into: UnsafeMutableRawBufferPointer(start: place, count: count))
+    return read > 0 ? read : cmicrohttpd_reader_failed()
+}
+
 /// The reader of a body that only has a length; HEAD never calls it.
 let refuseToRead: MHD_ContentReaderCallback = { _, _, _, _ in cmicrohttpd_reader_failed() }
 

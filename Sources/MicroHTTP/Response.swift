@@ -1,6 +1,17 @@
 internal import CMicroHTTPD
 internal import Glibc
 
+/// Makes the bytes of a body, in order, as the client takes them.
+///
+/// One thread at a time reads.
+package protocol BodySource: AnyObject {
+    /// How many bytes there will be.
+    var count: Int { get }
+
+    /// Copies bytes out from an offset on; returns how many, at least one before the end.
+    func read(from offset: Int, into target: UnsafeMutableRawBufferPointer) -> Int
+}
+
 /// An answer: status, header fields and body.
 ///
 /// `Date` and `Content-Length` are libmicrohttpd's work.
@@ -15,6 +26,8 @@ package struct Response {
         case pinned(UnsafeRawBufferPointer, owner: AnyObject)
         /// Memory that stays for as long as the process.
         case fixed(UnsafeRawBufferPointer)
+        /// Bytes that are made while they are sent; the source is held until the last one is out.
+        case made(any BodySource)
         /// For HEAD: the length of a body that is never made.
         case length(UInt64)
     }
@@ -64,6 +77,9 @@ extension Response {
         return MHD_queue_response(connection, UInt32(status), made)
     }
 
+    /// So many bytes of a body are made at a time.
+    private static let pieceBytes = 256 << 10
+
     private func make() -> OpaquePointer? {
         switch body {
         case .empty where status == 304: return makeWithoutLength()
@@ -83,6 +99,17 @@ extension Response {
                 UnsafeMutableRawPointer(mutating: bytes.baseAddress),
                 releaseOwner,
                 box.toOpaque()
+            )
+            if made == nil { box.release() }
+            return made
+        case .made(let source):
+            let box = Unmanaged.passRetained(SourceBox(source))
+            let made = MHD_create_response_from_callback(
+                UInt64(source.count),
+                Self.pieceBytes,
+                readSource,
+                box.toOpaque(),
+                releaseOwner
             )
             if made == nil { box.release() }
             return made
