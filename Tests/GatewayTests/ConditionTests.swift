@@ -129,6 +129,8 @@ import Testing
 
 /// The choice of a representation.
 @Suite struct FormatTests {
+    private static let binary: [Format] = [.json, .npy, .raw]
+
     @Test(
         "Accept chooses",
         arguments: [
@@ -148,10 +150,10 @@ import Testing
     )
     func accept(lines: [String], expected: String?) throws {
         if let expected {
-            #expect(try Format.choose(parameter: nil, accept: lines).rawValue == expected)
+            #expect(try Format.choose(parameter: nil, accept: lines, among: Self.binary).rawValue == expected)
         } else {
             #expect {
-                try Format.choose(parameter: nil, accept: lines)
+                try Format.choose(parameter: nil, accept: lines, among: Self.binary)
             } throws: {
                 ($0 as? Problem)?.code == .notAcceptable
             }
@@ -161,16 +163,16 @@ import Testing
     @Test("a quality that is no number from 0 to 1 is none", arguments: ["nan", "inf", "-1", "2", ""])
     func qualities(quality: String) throws {
         let line = "application/x-npy;q=\(quality), application/json;q=0.5"
-        #expect(try Format.choose(parameter: nil, accept: [line]) == .json)
+        #expect(try Format.choose(parameter: nil, accept: [line], among: Self.binary) == .json)
     }
 
     @Test("the parameter beats Accept")
     func parameter() throws {
-        #expect(try Format.choose(parameter: "raw", accept: ["application/json"]) == .raw)
-        #expect(try Format.choose(parameter: "npy", accept: ["image/png"]) == .npy)
+        #expect(try Format.choose(parameter: "raw", accept: ["application/json"], among: Self.binary) == .raw)
+        #expect(try Format.choose(parameter: "npy", accept: ["image/png"], among: Self.binary) == .npy)
         for text in ["", "JSON", "xml", "json "] {
             #expect {
-                try Format.choose(parameter: text, accept: [])
+                try Format.choose(parameter: text, accept: [], among: Self.binary)
             } throws: {
                 ($0 as? Problem)?.code == .notAcceptable
             }

@@ -124,6 +124,7 @@ import Testing
         Refusal("forbidden", 403, "GET http://localhost@attacker.example/segments/a"),
         Refusal("forbidden", 403, "GET http://localhost/segments/a", ["Host: attacker.example"]),
         Refusal("header-too-large", 431, "GET /segments/a", ["X-Long: " + String(repeating: "a", count: 30 << 10)]),
+        Refusal("range-not-satisfiable", 416, "GET \(data)?format=raw", ["Range: bytes=24-"]),
         Refusal("unsupported-media-type", 415, "PATCH \(data)", ["Content-Type: text/csv"], "1"),
         Refusal("unsupported-media-type", 415, "PATCH \(data)", [], "1"),
         Refusal("unsupported-media-type", 415, "POST /segments", raw, "{}"),

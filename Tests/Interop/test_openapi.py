@@ -89,7 +89,7 @@ def assert_documented(method, target, answer):
         assert name in answer.headers or not resolved(header).get("required"), (name, dict(answer.headers))
     if not answer.body:
         return
-    media = answer.headers["Content-Type"]
+    media = answer.headers["Content-Type"].partition(";")[0]
     assert media in response["content"], (media, response["content"].keys())
     if not media.endswith("json"):
         return

@@ -5,6 +5,9 @@ enum Format: String, CaseIterable {
     case json
     case npy
     case raw
+    case csv
+    case arrow
+    case arrowFile = "arrow-file"
 
     /// What `Content-Type` says.
     var mediaType: String {
@@ -12,20 +15,29 @@ enum Format: String, CaseIterable {
         case .json: "application/json"
         case .npy: "application/x-npy"
         case .raw: "application/octet-stream"
+        case .csv: "text/csv"
+        case .arrow: "application/vnd.apache.arrow.stream"
+        case .arrowFile: "application/vnd.apache.arrow.file"
         }
     }
 
     /// What stands at the end of the entity tag.
     var tagSuffix: String { self == .json ? "" : rawValue }
 
+    /// Those that a body may have.
+    private static let readable: [Format] = [.json, .npy, .raw]
     /// The media types that a PATCH takes, for `Accept-Patch`.
-    static let patchTypes = allCases.map(\.mediaType).joined(separator: ", ")
+    static let patchTypes = readable.map(\.mediaType).joined(separator: ", ")
+    /// Those that are text, made value by value.
+    var isText: Bool { self == .json || self == .csv }
+    /// Those that are the packed bytes of one array.
+    var isPacked: Bool { self == .npy || self == .raw }
 
     /// Chooses by `format=`, else by `Accept`, else JSON.
     static func choose(
         parameter: String?,
         accept lines: [String],
-        among available: [Format] = allCases
+        among available: [Format]
     ) throws(Problem) -> Format {
         if let parameter {
             guard let format = Format(rawValue: parameter), available.contains(format) else {
@@ -47,7 +59,7 @@ enum Format: String, CaseIterable {
         let type = contentType.map {
             ($0.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmed.lowercased()
         }
-        guard let format = allCases.first(where: { $0.mediaType == type }) else {
+        guard let format = readable.first(where: { $0.mediaType == type }) else {
             throw Problem(
                 .unsupportedMediaType,
                 "expected a Content-Type of \(patchTypes), got \(contentType ?? "none")",

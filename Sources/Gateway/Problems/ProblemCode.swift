@@ -18,6 +18,7 @@ enum ProblemCode: String, CaseIterable {
     case alreadyExists = "already-exists"
     case preconditionFailed = "precondition-failed"
     case tooLarge = "too-large"
+    case rangeNotSatisfiable = "range-not-satisfiable"
     case unsupportedMediaType = "unsupported-media-type"
     case expectationFailed = "expectation-failed"
     case headerTooLarge = "header-too-large"
@@ -45,6 +46,7 @@ enum ProblemCode: String, CaseIterable {
         case .alreadyExists: 409
         case .preconditionFailed: 412
         case .tooLarge: 413
+        case .rangeNotSatisfiable: 416
         case .unsupportedMediaType: 415
         case .indexOutOfBounds, .noSuchLabel, .shapeMismatch, .labelMismatch, .valueOutOfRange: 422
         case .expectationFailed: 417
@@ -76,6 +78,7 @@ enum ProblemCode: String, CaseIterable {
         case .alreadyExists: "The name is taken"
         case .preconditionFailed: "The segment has changed"
         case .tooLarge: "The body is too large"
+        case .rangeNotSatisfiable: "No byte of the range is there"
         case .unsupportedMediaType: "Not a media type of this resource"
         case .expectationFailed: "Not an expectation that can be met"
         case .headerTooLarge: "The header block is too large"

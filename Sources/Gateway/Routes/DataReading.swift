@@ -14,6 +14,16 @@ struct DataReading {
     let pool: SnapshotPool
 
     func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
+        try Self.cut(whole(name, path: path, query, context), context.exchange)
+    }
+
+    /// The answer, or already the part of it that `Range` asks for.
+    private func whole(
+        _ name: SegmentName,
+        path: [String],
+        _ query: Query,
+        _ context: RequestContext
+    ) throws -> Response {
         var query = query
         let request = try SelectionRequest(&query)
         let exchange = context.exchange
@@ -27,23 +37,28 @@ struct DataReading {
         let format = try Format.choose(
             parameter: asked,
             accept: exchange.headers("Accept"),
-            among: excerpt.isArray ? Format.allCases : [.json]
+            among: Self.formats(of: excerpt)
         )
         if isRelaxed, let answer = try direct(target, excerpt, parts, format) { return answer }
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         if let match, !match.matches(try target.open.tag()) {
             throw Problem(.preconditionFailed, "expected a segment that If-Match names, its tag is another one now")
         }
-        if format == .json { try Self.requireModest(excerpt) }
+        if format.isText { try Self.requireModest(excerpt, format) }
         let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
-        let textBytes = format == .json ? excerpt.textCount.multipliedClamped(by: Self.textBytesPerValue) : 0
+        if format.isPacked, !isRelaxed, target.conditions.isEmpty,
+            let answer = try part(target, excerpt, parts, format, context)
+        {
+            return answer
+        }
+        let textBytes = Self.textBytes(excerpt, format)
         try context.leaveEventThread(for: max(parts.byteCount, textBytes))
-        if case .labels(let labels) = excerpt, format != .json {
+        if case .labels(let labels) = excerpt, format.isPacked {
             return try self.labels(labels, target, format, context)
         }
         if !target.conditions.isEmpty { return try filtered(target, format, form, isRelaxed, context) }
-        if exchange.method == .head, format != .json, !isRelaxed {
+        if exchange.method == .head, format.isPacked, !isRelaxed {
             return try head(target, try Self.array(excerpt, format), format, context)
         }
         let reservation = try pool.budget.require(parts.byteCount + textBytes, until: context.deadline)
@@ -73,12 +88,12 @@ struct DataReading {
         _ context: RequestContext
     ) throws -> Response {
         var wide = ExcerptParts()
-        let textBytes = target.excerpt(&wide).textCount.multipliedClamped(by: Self.textBytesPerValue)
+        let textBytes = Self.textBytes(target.excerpt(&wide), format)
         let kept = wide.byteCount
         let count = wide.parts.count
         let conditions = try target.addConditions(to: &wide)
         try context.leaveEventThread(for: wide.byteCount)
-        let needed = wide.byteCount + kept + (format == .json ? textBytes : 0)
+        let needed = wide.byteCount + kept + textBytes
         let reservation = try pool.budget.require(needed, until: context.deadline)
         let all = try PartsCopy(wide, pool: pool, reservation)
         let snapshot = try take(all.snapshotParts(wide), of: target, isRelaxed, context)
@@ -99,8 +114,11 @@ struct DataReading {
         return try answer(target, excerpt, copy, format, form, snapshot, reservation)
     }
 
-    /// Bytes of text that a value takes in JSON, about.
-    private static let textBytesPerValue = 16
+    /// Bytes beside those of the arrays that a representation takes, about: of text, or of labels that were read.
+    private static func textBytes(_ excerpt: Excerpt, _ format: Format) -> Int {
+        if format.isText { return excerpt.textCount.multipliedClamped(by: 16) }
+        return format.isPacked ? 0 : excerpt.labelCount.multipliedClamped(by: 32)
+    }
 
     private func answer(
         _ target: DataTarget,
@@ -111,22 +129,38 @@ struct DataReading {
         _ snapshot: Snapshot?,
         _ reservation: MemoryReservation?
     ) throws -> Response {
-        var fields = Self.cacheFields
-        if let snapshot {
-            fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
-            if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
-        }
-        guard format == .json else {
+        var fields = self.fields(of: snapshot, target, format)
+        if format.isPacked {
             fields += Self.fields(try Self.array(excerpt, format), format)
             return Response(status: 200, headers: fields, body: copy.body().body())
         }
         let places = copy.places
+        let attrs = target.isRoot ? target.open.header.attrs : "{}"
+        if format == .arrow || format == .arrowFile {
+            let stream = try ArrowStream(
+                excerpt,
+                asFile: format == .arrowFile,
+                attrs: attrs,
+                owner: copy.body().owner()
+            ) { UnsafeRawPointer(places[$0]) }
+            return Response(
+                status: 200,
+                headers: fields + [("Content-Type", format.mediaType)],
+                body: .made(stream)
+            )
+        }
+        if format == .csv {
+            var text = ByteBuffer(capacity: 256)
+            try ExcerptCSV(options: form.options) { UnsafeRawPointer(places[$0]) }.write(excerpt, to: &text)
+            withExtendedLifetime(copy) {}
+            return .text(text, "text/csv; charset=utf-8", headers: fields, countedBy: reservation)
+        }
         var json = JSONWriter(capacity: 256)
         let writer = ExcerptJSON(
             options: form.options,
             orientation: form.orientation,
             tellsDTypes: form.tellsDTypes,
-            attrs: target.isRoot ? target.open.header.attrs : "{}"
+            attrs: attrs
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)
         withExtendedLifetime(copy) {}
@@ -152,9 +186,9 @@ struct DataReading {
         let prefix = format == .npy ? Npy.header(dtype: dtype, shape: part.shape) : []
         var bytes = ByteBuffer()
         for piece in [prefix, try labels.load().bytes] { piece.withUnsafeBytes { bytes.append(contentsOf: $0) } }
-        let fields = Self.cacheFields + Self.fields(part, format)
         let tag = try target.open.tag().text(format.tagSuffix)
-        return Response(status: 200, headers: fields + [("ETag", tag)], body: .allocated(bytes.take()))
+        let fields = Self.cacheFields + Self.fields(part, format) + [("ETag", tag), ("Accept-Ranges", "bytes")]
+        return Response(status: 200, headers: fields, body: .allocated(bytes.take()))
     }
 
     /// Straight from the mapping where the selection is one run of bytes; torn reads are the caller's wish.
@@ -194,35 +228,49 @@ struct DataReading {
         _ context: RequestContext
     ) throws -> Response {
         let snapshot = try target.segment.snapshot([], until: context.deadline)
-        var fields = Self.cacheFields + Self.fields(part, format)
-        fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
-        if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
+        let fields = self.fields(of: snapshot, target, format) + Self.fields(part, format)
         let prefix = format == .npy ? Npy.header(dtype: part.type.dtype, shape: part.shape).count : 0
         let count = product(part.shape, times: part.type.dtype.byteCount) ?? 0
         return Response(status: 200, headers: fields, body: .length(UInt64(prefix + count)))
     }
 
-    /// So many values, labels and empty lists fit into an answer in JSON.
+    /// The representations that an excerpt has, the default first.
+    private static func formats(of excerpt: Excerpt) -> [Format] {
+        [.json] + (excerpt.isArray ? [.npy, .raw] : []) + (excerpt.isTable ? [.csv] : [])
+            + (excerpt.isArrow ? [.arrow, .arrowFile] : [])
+    }
+
+    /// So many values, labels and empty lists fit into an answer of text.
     private static let mostValues = 1 << 27
 
     /// Refuses what would fill the memory with text.
-    private static func requireModest(_ excerpt: Excerpt) throws(Problem) {
+    private static func requireModest(_ excerpt: Excerpt, _ format: Format) throws(Problem) {
         let count = excerpt.textCount
         if count > mostValues {
             throw Problem(
                 .tooLarge,
-                "expected at most \(mostValues) values for JSON, got \(count); raw and npy have no limit"
+                "expected at most \(mostValues) values for \(format.mediaType), got \(count); raw and npy have no limit"
             )
         }
     }
 
+    /// What an answer says of the state it is of; one that is of none has no tag and no parts.
+    func fields(of snapshot: Snapshot?, _ target: DataTarget, _ format: Format) -> [(StaticString, String)] {
+        guard let snapshot else { return Self.cacheFields }
+        var fields = Self.cacheFields
+        fields.append(("ETag", target.open.tag(snapshot.sequence).text(format.tagSuffix)))
+        if snapshot.isDamaged { fields.append(("Shm-Damaged", "1")) }
+        if format.isPacked { fields.append(("Accept-Ranges", "bytes")) }
+        return fields
+    }
+
     /// The one array that raw and npy carry.
-    private static func array(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> Excerpt.Part {
+    static func array(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> Excerpt.Part {
         guard let part = excerpt.onlyArray else { preconditionFailure("\(format) was chosen for one array") }
         return part
     }
 
-    private static func prefix(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> [UInt8] {
+    static func prefix(_ excerpt: Excerpt, _ format: Format) throws(Problem) -> [UInt8] {
         guard format == .npy else { return [] }
         let part = try array(excerpt, format)
         return Npy.header(dtype: part.type.dtype, shape: part.shape)
@@ -232,7 +280,7 @@ struct DataReading {
         ("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-cache"),
     ]
 
-    private static func fields(_ part: Excerpt.Part, _ format: Format) -> [(StaticString, String)] {
+    static func fields(_ part: Excerpt.Part, _ format: Format) -> [(StaticString, String)] {
         [
             ("Content-Type", format.mediaType), ("Shm-Dtype", part.type.dtype.description),
             ("Shm-Shape", part.shape.map(String.init).joined(separator: ",")),

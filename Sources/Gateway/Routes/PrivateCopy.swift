@@ -42,6 +42,14 @@ struct PrivateCopy: ~Copyable {
         throw Problem(.busy, "no memory for a snapshot of \(count) bytes")
     }
 
+    /// What keeps the memory, and its reservation, for as long as it lives itself.
+    consuming func owner() -> AnyObject {
+        switch memory {
+        case .heap(let heap): Counted(heap, reservation)
+        case .pooled(let pooled): Counted(pooled, reservation)
+        }
+    }
+
     /// The memory as the body of an answer; nothing is copied.
     consuming func body() -> Response.Body {
         switch memory {

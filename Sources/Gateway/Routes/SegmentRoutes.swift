@@ -169,8 +169,19 @@ extension Response {
         headers: [(StaticString, String)],
         countedBy reservation: MemoryReservation? = nil
     ) -> Response {
+        text(body, "application/json", status: status, headers: headers, countedBy: reservation)
+    }
+
+    /// An answer of text of a media type.
+    static func text(
+        _ body: consuming ByteBuffer,
+        _ mediaType: String,
+        status: Int = 200,
+        headers: [(StaticString, String)],
+        countedBy reservation: MemoryReservation? = nil
+    ) -> Response {
         let bytes = body.take()
-        let headers = [("Content-Type", "application/json")] + headers
+        let headers = [("Content-Type", mediaType)] + headers
         guard let reservation else { return Response(status: status, headers: headers, body: .allocated(bytes)) }
         let owner = Counted(TextMemory(bytes), reservation)
         return Response(status: status, headers: headers, body: .pinned(UnsafeRawBufferPointer(bytes), owner: owner))

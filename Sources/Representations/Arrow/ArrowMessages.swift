@@ -6,7 +6,9 @@ enum ArrowMessages {
     static let end = continuation + [0, 0, 0, 0]
     private static let version5: Int16 = 4
 
-    /// The first message: what the columns are. `metadata` are keys and values about the whole.
+    /// The first message: what the columns are.
+    ///
+    /// `metadata` are keys and values about the whole.
     static func schema(_ columns: [ArrowColumn], _ metadata: [(String, String)]) -> [UInt8] {
         var flat = FlatBuffer()
         let schema = schema(columns, metadata, in: &flat)

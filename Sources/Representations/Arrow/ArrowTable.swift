@@ -9,7 +9,9 @@ struct ArrowTable {
     private(set) var metadata: [(String, String)] = []
     let rowCount: Int
 
-    /// The columns of an excerpt that can be a table; labels are read here. `attrs` is JSON text.
+    /// The columns of an excerpt that can be a table; labels are read here.
+    ///
+    /// `attrs` is JSON text.
     init(_ excerpt: Excerpt, attrs: String, bytes: (Int) -> UnsafeRawPointer) throws(SegmentError) {
         switch excerpt {
         case .series(let series):

@@ -1,0 +1,4 @@
+internal import MicroHTTP
+internal import Representations
+
+extension ArrowStream: BodySource {}
