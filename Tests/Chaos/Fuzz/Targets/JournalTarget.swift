@@ -66,7 +66,49 @@ struct JournalTarget: FuzzTarget {
         try require(after.number(64, as: UInt64.self) == 4, "the sequence is not even after a recovery")
         try require(after.number(120, as: UInt64.self) == (damaged ? 1 : 0), "reader and recovery differ on the damage")
         try require(after.number(72, as: UInt64.self) == (damaged ? 1 : 0), "the death was not counted once")
+        if !damaged, let expected = try expected(before, bytes) {
+            try require(same(copy[...], expected[...]), "a journal was not redone as its records say")
+        }
         if damaged { try require(same(after[data], before[data]), "a journal that does not hold was replayed") }
+    }
+
+    /// The buffers after a journal that holds, from a model of its records; nil if there is none to redo.
+    private func expected(_ segment: [UInt8], _ input: [UInt8]) throws -> [UInt8]? {
+        let data = Self.dataOffset..<Self.totalBytes
+        let records: [UInt8]
+        var staged: [UInt8]?
+        switch segment.number(2048, as: UInt32.self) {
+        case 1: records = Array(segment[2112..<2112 + Int(segment.number(2080, as: UInt64.self))])
+        case 2, 3:
+            let file = Self.staged(input)
+            staged = file
+            guard file.number(12, as: UInt32.self) == 1 else { return Array(segment[data]) }
+            let starts = (0..<Int(file.number(16, as: UInt64.self))).map { 24 + 40 * $0 }
+            guard
+                let mine = starts.first(where: {
+                    same(file[$0..<$0 + 16], Self.uuid[...])
+                        && file.number($0 + 16, as: UInt64.self) == segment.number(2056)
+                })
+            else { throw Finding("a staged file without an entry for the segment was replayed") }
+            let start = Int(file.number(mine + 24, as: UInt64.self))
+            records = Array(file[start..<start + Int(file.number(mine + 32, as: UInt64.self))])
+        default: throw Finding("a journal of no kind was replayed")
+        }
+        let model = RecordModel(records: records, staged: staged, range: data)
+        guard let after = model.redo(onto: Array(segment[data])) else {
+            throw Finding("a journal was replayed whose records leave their bounds")
+        }
+        return after
+    }
+
+    /// The staged file of an input.
+    private static func staged(_ input: [UInt8]) -> [UInt8] {
+        var file = Array(input.dropFirst(57))
+        if (input.first ?? 0) & 16 == 0, file.count >= 64 {
+            file.replaceSubrange(24..<40, with: uuid)
+            file.store(UInt64(3), at: 40)
+        }
+        return file
     }
 
     /// What a reader that may not write sees of the buffers, and whether it is damaged.
@@ -92,10 +134,7 @@ struct JournalTarget: FuzzTarget {
         head.replaceSubrange(40..<56, with: [UInt8](repeating: 0x5A, count: 16))
         let covered: [UInt8]
         if kind == 2 || kind == 3 {
-            if leave & 16 == 0, payload.count >= 64 {
-                payload.replaceSubrange(24..<40, with: Self.uuid)
-                payload.store(UInt64(3), at: 40)
-            }
+            payload = Self.staged(bytes)
             covered = Self.covered(payload)
             // A recovery unlinks it, so there is a new one each time.
             let staged = try ScratchFile(stagedPath)
