@@ -1,3 +1,4 @@
+internal import CMicroHTTPD
 internal import Glibc
 
 /// Who is at the other end of a connection, as far as counting goes.

@@ -1,3 +1,4 @@
+internal import CMicroHTTPD
 internal import Glibc
 
 /// Connections beyond the limit: each was told so, and stays until its client has read that.
