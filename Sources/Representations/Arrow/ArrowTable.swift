@@ -38,10 +38,14 @@ struct ArrowTable {
     }
 
     /// How many rows make a batch of about so many bytes: a multiple of 64, so that no byte of bits is of two.
+    ///
+    /// No more than an event thread converts of a column in a few milliseconds.
     func rowsPerBatch(ofBytes byteCount: Int) -> Int {
         let rowBytes = columns.reduce(0) { $0 + $1.rowByteCount }
-        return max(64, byteCount / max(rowBytes, 1) / 64 * 64)
+        return min(max(64, byteCount / max(rowBytes, 1) / 64 * 64), Self.mostRows)
     }
+
+    private static let mostRows = 64 << 10
 
     private mutating func add(_ part: Excerpt.Part, named name: String, _ bytes: (Int) -> UnsafeRawPointer) {
         guard let type = ArrowType(part.type.dtype, zone: part.type.zone) else {
