@@ -2,6 +2,7 @@ extension JournalRecord {
     /// The payload of kind 1: each record with its bytes.
     static func encode(_ records: [JournalRecord], inline bytes: ByteSource) -> [UInt8] {
         let byteCount = records.reduce(0) { $0 + $1.headBytes + $1.byteCount }
+        if byteCount == 0 { return [] }  // an array of none is one of all threads, and this would store its count in it
         return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
             var writer = PayloadWriter(buffer)
             var next = bytes.base
