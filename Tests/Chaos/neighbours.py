@@ -57,6 +57,11 @@ def verdict(answer):
     return code if answer.status < 500 or (answer.status, code) in KNOWN_FAILURES else None
 
 
+def is_folder(path):
+    """A link to a folder is none: it is unlinked and renamed over, as a file is."""
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
 # Part one: vandals beside clients.
 
 
@@ -117,13 +122,13 @@ class Vandal:
     def put(self, path, contents):
         with open(self.hidden, "wb") as file:
             file.write(contents)
-        if os.path.isdir(path):
+        if is_folder(path):
             os.rmdir(path)
         os.rename(self.hidden, path)
 
     @staticmethod
     def remove(path):
-        if os.path.isdir(path) and not os.path.islink(path):
+        if is_folder(path):
             os.rmdir(path)
         else:
             with contextlib.suppress(FileNotFoundError):
