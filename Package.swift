@@ -29,14 +29,15 @@ let package = Package(
         .target(name: "CSegment"),
         .target(name: "CTimeZone", linkerSettings: [.linkedLibrary("cctz")]),
         .target(name: "Documents", swiftSettings: strict),
-        .target(name: "Segments", dependencies: ["CSegment", "CZlib"], swiftSettings: strict),
-        .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Segments"], swiftSettings: strict),
+        .target(name: "Locks", swiftSettings: strict),
+        .target(name: "Segments", dependencies: ["CSegment", "CZlib", "Locks"], swiftSettings: strict),
+        .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Locks", "Segments"], swiftSettings: strict),
         .target(name: "Representations", dependencies: ["Documents", "Layouts"], swiftSettings: strict),
-        .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD"], swiftSettings: strict),
+        .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD", "Locks"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [
-                "Documents", "Layouts", "MicroHTTP", "Representations", "Segments",
+                "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Segments",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("openapi.yaml")],
@@ -75,13 +76,18 @@ let package = Package(
             path: "Tests/Chaos/Fuzz/Targets",
             swiftSettings: strict
         ),
-        .target(name: "TestSupport", dependencies: ["Segments"], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport",
+            dependencies: ["Locks", "Segments"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ProtocolModelTests", swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests",
-            dependencies: ["CSegment", "Segments", "TestSupport"],
+            dependencies: ["CSegment", "Locks", "Segments", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -94,7 +100,11 @@ let package = Package(
             dependencies: ["Documents", "Layouts", "Representations", "TestSupport"],
             swiftSettings: strict
         ),
-        .testTarget(name: "MicroHTTPTests", dependencies: ["MicroHTTP", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "MicroHTTPTests",
+            dependencies: ["Locks", "MicroHTTP", "TestSupport"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "GatewayTests",
             dependencies: ["Documents", "Gateway", "Layouts", "MicroHTTP", "Segments", "TestSupport"],

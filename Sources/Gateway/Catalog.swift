@@ -1,4 +1,5 @@
 internal import Layouts
+internal import Locks
 internal import Segments
 internal import Synchronization
 
@@ -6,7 +7,7 @@ internal import Synchronization
 final class OpenSegment: Sendable {
     let segment: Segment
     let header: SegmentHeader
-    private let indexes = Mutex<[Int: LabelIndex]>([:])
+    private let indexes = Locked<[Int: LabelIndex]>([:])
 
     init(_ segment: Segment) throws {
         self.segment = segment
@@ -48,7 +49,7 @@ final class OpenSegment: Sendable {
 final class Catalog: Sendable {
     let directory: SegmentDirectory
     let pins: PinKeeper
-    private let open = Mutex<[SegmentName: OpenSegment]>([:])
+    private let open = Locked<[SegmentName: OpenSegment]>([:])
     /// So many stay open; the kernel allows a process some 65,000 mappings.
     private static let limit = 16_384
     /// From here on a header is too large to be read on an event thread.

@@ -1,6 +1,6 @@
+internal import Locks
 internal import MicroHTTP
 internal import Segments
-internal import Synchronization
 
 /// How often a pinned segment was given its name back since the gateway started.
 struct Restoration: Equatable {
@@ -52,7 +52,7 @@ private final class PinWatch: Sendable {
     private let directory: SegmentDirectory
     private let names: NameWatch
     private let log: @Sendable (Server.LogLevel, String) -> Void
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// How long a start waits for the writers of all segments that lost their names.
     private static let startMilliseconds: Int64 = 2_000

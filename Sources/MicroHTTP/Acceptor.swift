@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
+internal import Locks
 internal import Synchronization
 
 /// The thread that accepts connections and deals them out, and once a second cuts those that stall.
@@ -11,7 +12,7 @@ final class Acceptor: Sendable {
     /// A pipe whose end rings when it is time to stop.
     private let bell: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
-    private let thread = Mutex<PlatformThread?>(nil)
+    private let thread = Locked<PlatformThread?>(nil)
 
     init(server: Server, sockets: [ListeningSocket]) {
         self.server = server

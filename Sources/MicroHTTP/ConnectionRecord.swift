@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
+internal import Locks
 internal import Synchronization
 
 /// What is known of an open connection; created and dropped by its event thread.
@@ -23,9 +24,9 @@ final class ConnectionRecord: Sendable {
     private let sinceNs = Atomic(monotonicNs())
     private let bodyBytes = Atomic(0)
     /// When the client was first found to be gone, and how far it had come.
-    private let abandoned = Mutex<(state: (Int64, Int), atNs: Int64)?>(nil)
+    private let abandoned = Locked<(state: (Int64, Int), atNs: Int64)?>(nil)
     /// What was found at the last look, in the stage that began at this time.
-    private let lastLook = Mutex<(sinceNs: Int64, pace: Pace)?>(nil)
+    private let lastLook = Locked<(sinceNs: Int64, pace: Pace)?>(nil)
 
     var server: Server { loop.server }
 

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// All open connections, so that they can be counted and one that stalls can be cut.
 ///
@@ -12,7 +12,7 @@ final class ConnectionTable: Sendable {
         var byPeer: [PeerAddress: Int] = [:]
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// How many there are.
     var count: Int { state.withLock { $0.records.count } }

@@ -1,6 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// An HTTP/1.1 server on libmicrohttpd: one acceptor that feeds a few epoll threads, and a pool of workers.
 package final class Server: Sendable {
@@ -55,7 +55,7 @@ package final class Server: Sendable {
     let workers: WorkerPool
     let connections = ConnectionTable()
     let activeRequests = Counter()
-    private let running = Mutex<Running?>(nil)
+    private let running = Locked<Running?>(nil)
 
     private struct Running {
         var loops: [EventLoop]

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// What the memory limits of containers (control groups) leave to this process.
 ///
@@ -23,7 +23,7 @@ package final class ContainerMemory: Sendable {
 
     private let groups: [ControlGroup]
     /// Bytes of reservations that were found to fit and are not made yet.
-    private let inFlight = Mutex(0)
+    private let inFlight = Locked(0)
 
     /// Reads below `root` which groups this process is in; empty for those of the system.
     init(root: String) {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// Private memory for a snapshot; goes back to its pool when the last holder lets go.
 package final class SnapshotMemory: Sendable {
@@ -41,7 +41,7 @@ package final class SnapshotPool: Sendable {
         var sinceNs: Int64
     }
 
-    private let idle = Mutex<[Idle]>([])
+    private let idle = Locked<[Idle]>([])
     /// Blocks are multiples of this, which is also the size of a huge page.
     private static let granule = 2 << 20
     /// Idle memory beyond this goes back to the kernel at once.

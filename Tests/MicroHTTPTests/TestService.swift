@@ -1,4 +1,5 @@
 import Glibc
+import Locks
 import MicroHTTP
 import Synchronization
 
@@ -42,7 +43,7 @@ final class CountingSink: BodySink, Sendable {
         var sum: UInt64 = 0
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let stopAfter: Int
     private let onDeinit: @Sendable () -> Void
 

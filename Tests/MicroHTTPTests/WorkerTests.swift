@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 import Testing
 
 @testable import MicroHTTP
@@ -117,7 +117,7 @@ import Testing
         var before = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_BLOCK, &all, &before)
-        let blocked = Mutex<[Int32]>([])
+        let blocked = Locked<[Int32]>([])
         let thread = PlatformThread(name: "test") {
             var mask = sigset_t()
             pthread_sigmask(SIG_BLOCK, nil, &mask)

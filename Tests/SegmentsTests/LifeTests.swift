@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 import TestSupport
 import Testing
 
@@ -195,8 +195,8 @@ import Testing
 
     @Test("of 32 threads that create one name one wins")
     func race() throws {
-        let wins = Mutex(0)
-        let losses = Mutex(0)
+        let wins = Locked(0)
+        let losses = Locked(0)
         let workshop = workshop
         try Threads.run(32) { index in
             let draft = try workshop.draft(dataBytes: 4096)
@@ -312,7 +312,7 @@ import Testing
         try workshop.file().patch(UInt64.max, at: 32)
         let workshop = workshop
         let path = workshop.scratch.path("a")
-        let lock = Mutex<ForeignLock?>(try ForeignLock(path))
+        let lock = Locked<ForeignLock?>(try ForeignLock(path))
         try Threads.run(2) { index in
             if index == 0 {
                 do {

@@ -1,4 +1,5 @@
 import Glibc
+import Locks
 import Synchronization
 import TestSupport
 import Testing
@@ -110,8 +111,8 @@ import Testing
     func waitsInTurn() throws {
         let segment = try workshop.segment()
         let path = workshop.scratch.path("a")
-        let lock = Mutex<ForeignLock?>(try ForeignLock(path))
-        let wroteAt = Mutex<UInt64>(0)
+        let lock = Locked<ForeignLock?>(try ForeignLock(path))
+        let wroteAt = Locked<UInt64>(0)
         try Threads.run(2) { index in
             if index == 0 {
                 let sequence = try segment.write([1], to: segment.run(count: 1), until: .never)

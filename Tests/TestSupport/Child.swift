@@ -1,12 +1,12 @@
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// Another process, which does one thing and then waits to be killed.
 package final class Child: Sendable {
     private let pid: pid_t
     /// Our end of its standard input, which it reads until it is killed.
     private let input: Int32
-    private let isRunning = Mutex(true)
+    private let isRunning = Locked(true)
 
     private init(_ pid: pid_t, input: Int32) {
         self.pid = pid

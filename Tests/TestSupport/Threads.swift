@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Synchronization
+internal import Locks
 
 /// Threads of the kernel, for what has to happen at one time.
 package enum Threads {
@@ -44,7 +44,7 @@ package enum Threads {
 
     /// The first error of several threads; a test's own record of issues does not know their threads.
     private final class FirstError: Sendable {
-        private let error = Mutex<(any Error)?>(nil)
+        private let error = Locked<(any Error)?>(nil)
 
         func noting(_ body: () throws -> Void) {
             do {

@@ -1,15 +1,15 @@
 internal import Documents
 internal import Layouts
+internal import Locks
 internal import MicroHTTP
 internal import Segments
-internal import Synchronization
 
 /// The layouts of the user's own: stored as files, so that a restarted gateway knows them again.
 final class LayoutStore: Sendable {
     let registry = LayoutRegistry()
     private let folder: PrivateFolder
     /// Held while a file and the registry change together.
-    private let change = Mutex(())
+    private let change = Locked(())
     private static let prefix = "layout-"
 
     /// Reads what earlier gateways stored; what they died over is removed.

@@ -1,5 +1,5 @@
 internal import CTimeZone
-internal import Synchronization
+internal import Locks
 
 /// A time zone of the machine's database.
 ///
@@ -8,7 +8,7 @@ package struct TimeZone: @unchecked Sendable {
     private let zone: OpaquePointer
 
     /// The zones that were asked for so far; nil for a name that there is not.
-    private static let known = Mutex<[String: TimeZone?]>([:])
+    private static let known = Locked<[String: TimeZone?]>([:])
     /// So many names are remembered, so that requests cannot fill memory with them.
     private static let limit = 1_024
 

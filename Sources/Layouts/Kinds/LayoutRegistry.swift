@@ -1,5 +1,5 @@
 internal import Documents
-internal import Synchronization
+internal import Locks
 
 /// The layouts of the user's own that this process knows: types that conform to ``Layout``, and templates.
 public final class LayoutRegistry: Sendable {
@@ -11,7 +11,7 @@ public final class LayoutRegistry: Sendable {
         var templates: [String: LayoutTemplate] = [:]
     }
 
-    private let known = Mutex(Known())
+    private let known = Locked(Known())
 
     /// A registry that knows the built-in kinds only.
     public init() {}

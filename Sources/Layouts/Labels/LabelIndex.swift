@@ -1,5 +1,5 @@
+internal import Locks
 package import Segments
-internal import Synchronization
 
 /// The labels of one axis, to be searched.
 ///
@@ -10,9 +10,9 @@ package final class LabelIndex: Sendable {
     package let contents: LabelContents
     private let source: Source
     let coding: KeyCoding?
-    private let knownFacts = Mutex<Facts?>(nil)
-    private let knownTable = Mutex<LabelTable?>(nil)
-    private let knownRanking = Mutex<[UInt32]?>(nil)
+    private let knownFacts = Locked<Facts?>(nil)
+    private let knownTable = Locked<LabelTable?>(nil)
+    private let knownRanking = Locked<[UInt32]?>(nil)
 
     /// Where the bytes are: one buffer for elements, two for texts, none for a range.
     private enum Source: Sendable {

@@ -1,5 +1,5 @@
+internal import Locks
 public import Segments
-internal import Synchronization
 
 /// A segment together with what its bytes mean: an array, a series, a frame or whatever its layout says.
 ///
@@ -32,7 +32,7 @@ public final class SharedObject: Sendable {
     /// The numbers of the arrays that are no labels.
     let writableArrays: [Int]
     /// Searchable labels by the bytes of their paths, each made at its first use.
-    private let indices = Mutex<[[UInt8]: LabelIndex]>([:])
+    private let indices = Locked<[[UInt8]: LabelIndex]>([:])
 
     /// Reads the header of a segment that is open; a header that contradicts itself or the file is
     /// ``LayoutError/corrupt(_:)``, a truncated file ``SegmentError/corrupt(_:)``.
