@@ -73,10 +73,13 @@ package final class GatewayService: Service {
             if configuration.isLocalOnly { try LocalGuard.check(exchange) }
             let pending = try PendingRequest(exchange)
             exchange.state = pending
-            if let length = exchange.contentLength, length > UInt64(configuration.maxBodyBytes) {
-                throw tooLargeProblem
-            }
+            let limit = mostBytes(to: pending.route)
+            if let length = exchange.contentLength, length > UInt64(limit) { throw tooLarge(limit) }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
+            if case .reads = pending.route {
+                try SegmentCreation.check(exchange)
+                try SeveralReads.check(exchange)
+            }
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
             if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
             if let encoding = exchange.header("Content-Encoding"), encoding.lowercased() != "identity" {
@@ -88,7 +91,7 @@ package final class GatewayService: Service {
             }
             try reserveUpload(exchange, pending)
             guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
-                return .collect(limit: configuration.maxBodyBytes)
+                return .collect(limit: limit)
             }
             let segment = try catalog.segment(name).segment
             let format = try Format.body(exchange.header("Content-Type"))
@@ -98,9 +101,9 @@ package final class GatewayService: Service {
                 try DataWriting(catalog: catalog).check(name, path: path, pending.query, format, context)
             }
             guard format != .json, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
-                return .collect(limit: configuration.maxBodyBytes)
+                return .collect(limit: limit)
             }
-            let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
+            let sink = try StagingSink(for: segment, limit: limit)
             pending.sink = sink
             return .stream(sink)
         } catch {
@@ -125,12 +128,13 @@ package final class GatewayService: Service {
                 return try respond(to: exchange, context)
             } catch is Deferral {
                 return nil
-            } catch SegmentError.busy where !context.mayBlock {
-                return nil
-            } catch SegmentError.replaced where attemptsLeft > 0 {
-                attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
             } catch {
-                return Problem(error).response
+                switch (error as? LocatedError)?.cause ?? error {
+                case SegmentError.busy where !context.mayBlock: return nil
+                case SegmentError.replaced where attemptsLeft > 0:
+                    attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
+                default: return Problem(error).response
+                }
             }
         }
     }
@@ -156,8 +160,14 @@ package final class GatewayService: Service {
         Problem(.busy, "expected room for the body, \(uploads.limit) bytes of bodies are coming in at once")
     }
 
-    private var tooLargeProblem: Problem {
-        Problem(.tooLarge, "expected a body of at most \(configuration.maxBodyBytes) bytes, got more")
+    /// The most bytes of a body; what only says what to read needs few.
+    private func mostBytes(to route: Route) -> Int {
+        if case .reads = route { return min(configuration.maxBodyBytes, SeveralReads.mostBodyBytes) }
+        return configuration.maxBodyBytes
+    }
+
+    private func tooLarge(_ limit: Int) -> Problem {
+        Problem(.tooLarge, "expected a body of at most \(limit) bytes, got more")
     }
 
     /// Bodies up to here are kept in memory: most of them fit into the journal of the control page.
@@ -168,7 +178,7 @@ package final class GatewayService: Service {
             preconditionFailure("a request that was admitted has its state")
         }
         try pending.sink?.check()
-        if exchange.bodyIsTooLarge { throw tooLargeProblem }
+        if exchange.bodyIsTooLarge { throw tooLarge(mostBytes(to: pending.route)) }
         if exchange.bodyIsUnwelcome { throw uploadProblem }
         let segments = SegmentRoutes(catalog: catalog)
         let query = pending.query
@@ -193,6 +203,8 @@ package final class GatewayService: Service {
             return try DataWriting(catalog: catalog).write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
+        case (.reads, _):
+            return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
         case (.layouts, _): return try LayoutRoutes(store: layouts).list(query)
         case (.layout(let kind), .put): return try LayoutRoutes(store: layouts).put(kind, query, context)
         case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)

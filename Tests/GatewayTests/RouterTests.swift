@@ -18,6 +18,7 @@ import Testing
             case .segment(let name): return "segment \(name)"
             case .repair(let name): return "repair \(name)"
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
+            case .reads: return "reads"
             case .layouts: return "layouts"
             case .layout(let kind): return "layout \(kind)"
             case .liveness: return "liveness"
@@ -40,7 +41,7 @@ import Testing
             ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
             ("/readyz", "readiness"),
-            ("/openapi.yaml", "description"), ("/segments/data/data", "data data"),
+            ("/openapi.yaml", "description"), ("/query", "reads"), ("/segments/data/data", "data data"),
         ]
     )
     func leads(path: String, expected: String) { #expect(outcome(path) == expected) }

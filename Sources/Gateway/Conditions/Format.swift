@@ -45,13 +45,10 @@ enum Format: String, CaseIterable {
             }
             return format
         }
-        let ranges = lines.flatMap { $0.split(separator: ",") }.filter { !$0.trimmed.isEmpty }.map { MediaRange($0) }
-        if ranges.isEmpty { return .json }  // an empty field is as good as none
-        let rated = available.map { format in (format, quality: MediaRange.quality(of: format.mediaType, in: ranges)) }
-        guard let best = rated.max(by: { $0.quality < $1.quality }), best.quality > 0 else {
+        guard let place = MediaRange.preferred(of: available.map(\.mediaType), by: lines) else {
             throw notAcceptable("Accept: \(lines.joined(separator: ", "))", available)
         }
-        return rated.first { $0.quality == best.quality }?.0 ?? .json
+        return available[place]
     }
 
     /// The format of a body by its `Content-Type`.
@@ -76,11 +73,11 @@ enum Format: String, CaseIterable {
 }
 
 /// One entry of `Accept`: a media type, perhaps with stars, and how much it is liked.
-private struct MediaRange {
-    var type: String
-    var quality = 1.0
+struct MediaRange {
+    private var type: String
+    private var quality = 1.0
 
-    init(_ entry: Substring) {
+    private init(_ entry: Substring) {
         var parts = entry.split(separator: ";").map(\.trimmed).makeIterator()
         type = parts.next()?.lowercased() ?? ""
         while let parameter = parts.next() {
@@ -90,8 +87,17 @@ private struct MediaRange {
         }
     }
 
+    /// Which of some media types, the default first, the lines of `Accept` like most; nil if they like none.
+    static func preferred(of types: [String], by lines: [String]) -> Int? {
+        let ranges = lines.flatMap { $0.split(separator: ",") }.filter { !$0.trimmed.isEmpty }.map { MediaRange($0) }
+        if ranges.isEmpty { return 0 }  // an empty field is as good as none
+        let qualities = types.map { quality(of: $0, in: ranges) }
+        guard let best = qualities.max(), best > 0 else { return nil }
+        return qualities.firstIndex(of: best)
+    }
+
     /// The quality that the most specific entry gives a media type; 0 if none does.
-    static func quality(of type: String, in ranges: [MediaRange]) -> Double {
+    private static func quality(of type: String, in ranges: [MediaRange]) -> Double {
         let family = type.split(separator: "/").first.map { "\($0)/*" }
         for wanted in [type, family, "*/*"] {
             if let match = ranges.first(where: { $0.type == wanted }) { return match.quality }

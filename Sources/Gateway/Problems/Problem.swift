@@ -9,6 +9,8 @@ struct Problem: Error {
     let code: ProblemCode
     /// What was expected and what came; never an address or a path outside the directory.
     let detail: String
+    /// The element of a list in the body that it is about, such as `reads[2]`; nil for the request as a whole.
+    private(set) var place: ListPlace?
     /// Header fields beside the media type.
     var headers: [(StaticString, String)] = []
 
@@ -30,9 +32,13 @@ struct Problem: Error {
         json.key("status")
         json.integer(Int64(code.status))
         json.key("detail")
-        json.string(detail)
+        json.string((place.map { "\($0): " } ?? "") + detail)
         json.key("code")
         json.string(code.rawValue)
+        if let place {
+            json.key("pointer")
+            json.string("#/\(place.list)/\(place.index)")
+        }
         json.endObject()
         return Response(
             status: code.status,
@@ -47,6 +53,9 @@ extension Problem {
     init(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem
+        case let error as LocatedError:
+            self = Problem(error.cause)
+            place = error.place
         case let error as SegmentError: self.init(error)
         case let error as LayoutError: self.init(error)
         case let error as RepresentationError: self.init(error)

@@ -1,3 +1,5 @@
+internal import Documents
+
 /// The parameters behind the `?` of a request target, each taken once, so that one that nobody knows is noticed.
 struct Query {
     private var parameters: [(name: String, value: String)] = []
@@ -13,6 +15,19 @@ struct Query {
                 throw Problem(.invalidQuery, "the parameter \(name) occurs twice")
             }
             parameters.append((name, value))
+        }
+    }
+
+    /// Takes members of a JSON object that have the names of parameters; numbers and bools are as good as their texts.
+    init(_ names: [String], of object: inout JSONObject) throws(Problem) {
+        for name in names {
+            switch object.take(name) {
+            case nil: break
+            case .string(let text): parameters.append((name, text))
+            case .number(.integer(let number)): parameters.append((name, "\(number)"))
+            case .bool(let flag): parameters.append((name, flag ? "1" : "0"))
+            default: throw Problem(.invalidQuery, "expected \(name) as a string")
+            }
         }
     }
 

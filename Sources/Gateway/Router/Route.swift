@@ -7,6 +7,7 @@ enum Route {
     case segment(SegmentName)
     case repair(SegmentName)
     case data(SegmentName, path: [String])
+    case reads
     case layouts
     case layout(String)
     case liveness
@@ -23,6 +24,8 @@ enum Route {
             self = try parts.dropFirst().first.map { .layout(try Self.decoded($0, .invalidLayout)) } ?? .layouts
         } else if parts.count > 1 {
             throw Self.unknown(path)
+        } else if first.elementsEqual("query".utf8) {
+            self = .reads
         } else if first.elementsEqual("healthz".utf8) {
             self = .liveness
         } else if first.elementsEqual("readyz".utf8) {
@@ -76,7 +79,7 @@ enum Route {
         switch self {
         case .segments: [.get, .head, .post]
         case .segment: [.get, .head, .put, .patch, .delete]
-        case .repair: [.post]
+        case .repair, .reads: [.post]
         case .data: [.get, .head, .patch]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]

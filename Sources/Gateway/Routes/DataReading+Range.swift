@@ -70,7 +70,7 @@ extension DataReading {
 
 extension Response {
     /// What a header field says.
-    fileprivate func value(of name: String) -> String? { headers.first { $0.0.description == name }?.1 }
+    func value(of name: String) -> String? { headers.first { $0.0.description == name }?.1 }
 }
 
 extension Response.Body {
@@ -98,13 +98,4 @@ extension Response.Body {
     fileprivate func discard() {
         if case .allocated(let bytes) = self { free(bytes.baseAddress) }
     }
-}
-
-/// Memory from `malloc`, freed with its holder.
-private final class OwnedBytes {
-    private let bytes: UnsafeMutableRawBufferPointer
-
-    init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
-
-    deinit { free(bytes.baseAddress) }
 }

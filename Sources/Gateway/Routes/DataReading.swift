@@ -13,96 +13,91 @@ struct DataReading {
     let catalog: Catalog
     let pool: SnapshotPool
 
+    /// Answers a GET or HEAD.
     func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
-        try Self.cut(whole(name, path: path, query, context), context.exchange)
+        var query = query
+        let request = try ReadRequest(name, path, &query)
+        try query.finish()
+        let exchange = context.exchange
+        let read = try plan(request, accept: exchange.headers("Accept"), context)
+        if let answer = try early(read, context) { return try Self.cut(answer, exchange) }
+        try context.leaveEventThread(for: read.movedBytes)
+        if exchange.method == .head, read.isArrayAsItIs, !read.isRelaxed { return try head(read, context) }
+        let reservation = try pool.budget.require(read.neededBytes, until: context.deadline)
+        return try Self.cut(carryOut(read, reservation, context), exchange)
     }
 
-    /// The answer, or already the part of it that `Range` asks for.
-    private func whole(
-        _ name: SegmentName,
-        path: [String],
-        _ query: Query,
-        _ context: RequestContext
-    ) throws -> Response {
-        var query = query
-        let request = try SelectionRequest(&query)
-        let exchange = context.exchange
-        let asked = query.take("format")
-        let form = try JSONForm(&query)
-        let isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
-        try query.finish()
-        let target = try DataTarget(catalog.segment(name, mayBlock: context.mayBlock), path: path, request, context)
+    /// Finds what a request means, and chooses its form; nothing is copied yet.
+    func plan(_ request: ReadRequest, accept: [String], _ context: RequestContext) throws -> PlannedRead {
+        let open = try catalog.segment(request.name, mayBlock: context.mayBlock)
+        let target = try DataTarget(open, path: request.path, request.selection, context)
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts)
         let format = try Format.choose(
-            parameter: asked,
-            accept: exchange.headers("Accept"),
+            parameter: request.format,
+            accept: accept,
             among: Self.formats(of: excerpt)
         )
-        if isRelaxed, let answer = try direct(target, excerpt, parts, format) { return answer }
+        return try PlannedRead(target, excerpt, parts, format, request)
+    }
+
+    /// The answer where the fields of the request, or the wish for no snapshot, make it without a copy of all.
+    private func early(_ read: PlannedRead, _ context: RequestContext) throws -> Response? {
+        let exchange = context.exchange
+        let target = read.target
+        if read.isRelaxed, let answer = try direct(target, read.excerpt, read.parts, read.format) { return answer }
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         if let match, !match.matches(try target.open.tag()) {
             throw Problem(.preconditionFailed, "expected a segment that If-Match names, its tag is another one now")
         }
-        if format.isText { try Self.requireModest(excerpt, format) }
-        let condition = isRelaxed ? nil : try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
-        if let condition, let unchanged = try notModified(target, format, condition) { return unchanged }
-        if format.isPacked, !isRelaxed, target.conditions.isEmpty,
-            let answer = try part(target, excerpt, parts, format, context)
-        {
-            return answer
+        try read.requireModest()
+        if read.isRelaxed { return nil }
+        let condition = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
+        if let condition, let unchanged = try notModified(target, read.format, condition) { return unchanged }
+        guard read.format.isPacked, target.conditions.isEmpty else { return nil }
+        return try part(target, read.excerpt, read.parts, read.format, context)
+    }
+
+    /// Copies what was planned and makes its representation; the memory for that is reserved.
+    func carryOut(
+        _ read: PlannedRead,
+        _ reservation: MemoryReservation?,
+        _ context: RequestContext
+    ) throws -> Response {
+        if case .labels(let labels) = read.excerpt, read.format.isPacked {
+            return try self.labels(labels, read.target, read.format)
         }
-        let textBytes = Self.textBytes(excerpt, format)
-        try context.leaveEventThread(for: max(parts.byteCount, textBytes))
-        if case .labels(let labels) = excerpt, format.isPacked {
-            return try self.labels(labels, target, format, context)
-        }
-        if !target.conditions.isEmpty { return try filtered(target, format, form, isRelaxed, context) }
-        if exchange.method == .head, format.isPacked, !isRelaxed {
-            return try head(target, try Self.array(excerpt, format), format, context)
-        }
-        let reservation = try pool.budget.require(parts.byteCount + textBytes, until: context.deadline)
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, reservation)
-        let snapshot = try take(copy.snapshotParts(parts), of: target, isRelaxed, context)
-        return try answer(target, excerpt, copy, format, form, snapshot, reservation)
+        if read.conditions != nil { return try filtered(read, reservation, context) }
+        let prefix = try Self.prefix(read.excerpt, read.format)
+        let copy = try PartsCopy(read.parts, prefix: prefix, pool: pool, reservation)
+        let snapshot = try take(copy.snapshotParts(read.parts), of: read, context)
+        return try answer(read.target, read.excerpt, copy, read.format, read.form, snapshot, reservation)
     }
 
     /// A snapshot, or, where the client wants none, what there is; nil for the latter.
-    private func take(
-        _ parts: [SnapshotPart],
-        of target: DataTarget,
-        _ isRelaxed: Bool,
-        _ context: RequestContext
-    ) throws -> Snapshot? {
-        if !isRelaxed { return try target.segment.snapshot(parts, until: context.deadline) }
-        try target.segment.gather(parts)
+    private func take(_ parts: [SnapshotPart], of read: PlannedRead, _ context: RequestContext) throws -> Snapshot? {
+        if !read.isRelaxed { return try read.target.segment.snapshot(parts, until: context.deadline) }
+        try read.target.segment.gather(parts)
         return nil
     }
 
     /// The rows that satisfy the conditions: these and the data are read under one sequence.
     private func filtered(
-        _ target: DataTarget,
-        _ format: Format,
-        _ form: JSONForm,
-        _ isRelaxed: Bool,
+        _ read: PlannedRead,
+        _ reservation: MemoryReservation?,
         _ context: RequestContext
     ) throws -> Response {
-        var wide = ExcerptParts()
-        let textBytes = Self.textBytes(target.excerpt(&wide), format)
-        let kept = wide.byteCount
-        let count = wide.parts.count
-        let conditions = try target.addConditions(to: &wide)
-        try context.leaveEventThread(for: wide.byteCount)
-        let needed = wide.byteCount + kept + textBytes
-        let reservation = try pool.budget.require(needed, until: context.deadline)
+        guard let (wide, conditions) = read.conditions else { preconditionFailure("a filtered read has conditions") }
+        let target = read.target
         let all = try PartsCopy(wide, pool: pool, reservation)
-        let snapshot = try take(all.snapshotParts(wide), of: target, isRelaxed, context)
+        let snapshot = try take(all.snapshotParts(wide), of: read, context)
         let places = all.places
         let rows = try target.rows(conditions) { UnsafeRawPointer(places[$0]) }
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts, picks: target.picks.map { $0.subset(rows) })
-        let copy = try PartsCopy(parts, prefix: try Self.prefix(excerpt, format), pool: pool, reservation)
-        for part in 0..<count {
+        let prefix = try Self.prefix(excerpt, read.format)
+        let copy = try PartsCopy(parts, prefix: prefix, pool: pool, reservation)
+        for part in read.parts.parts.indices {
             let size = parts.parts[part].selection.region.itemByteCount
             var next = copy.place(part)
             for row in rows {
@@ -111,13 +106,7 @@ struct DataReading {
             }
         }
         withExtendedLifetime(all) {}
-        return try answer(target, excerpt, copy, format, form, snapshot, reservation)
-    }
-
-    /// Bytes beside those of the arrays that a representation takes, about: of text, or of labels that were read.
-    private static func textBytes(_ excerpt: Excerpt, _ format: Format) -> Int {
-        if format.isText { return excerpt.textCount.multipliedClamped(by: 16) }
-        return format.isPacked ? 0 : excerpt.labelCount.multipliedClamped(by: 32)
+        return try answer(target, excerpt, copy, read.format, read.form, snapshot, reservation)
     }
 
     private func answer(
@@ -168,20 +157,8 @@ struct DataReading {
     }
 
     /// Labels that are numbers or times, which never change.
-    private func labels(
-        _ labels: PickedLabels,
-        _ target: DataTarget,
-        _ format: Format,
-        _ context: RequestContext
-    ) throws -> Response {
+    private func labels(_ labels: PickedLabels, _ target: DataTarget, _ format: Format) throws -> Response {
         guard let dtype = labels.dtype else { preconditionFailure("texts are acceptable as JSON only") }
-        let needed = labels.count.multipliedClamped(by: 32)
-        if labels.count > Self.mostValues {
-            throw Problem(.tooLarge, "expected at most \(Self.mostValues) labels, got \(labels.count)")
-        }
-        try context.leaveEventThread(for: needed)
-        let reservation = try pool.budget.require(needed, until: context.deadline)
-        defer { withExtendedLifetime(reservation) {} }
         let part = Excerpt.Part(number: 0, type: .init(dtype: dtype), shape: labels.shape)
         let prefix = format == .npy ? Npy.header(dtype: dtype, shape: part.shape) : []
         var bytes = ByteBuffer()
@@ -221,15 +198,11 @@ struct DataReading {
     }
 
     /// The length without the bytes.
-    private func head(
-        _ target: DataTarget,
-        _ part: Excerpt.Part,
-        _ format: Format,
-        _ context: RequestContext
-    ) throws -> Response {
-        let snapshot = try target.segment.snapshot([], until: context.deadline)
-        let fields = self.fields(of: snapshot, target, format) + Self.fields(part, format)
-        let prefix = format == .npy ? Npy.header(dtype: part.type.dtype, shape: part.shape).count : 0
+    private func head(_ read: PlannedRead, _ context: RequestContext) throws -> Response {
+        let part = try Self.array(read.excerpt, read.format)
+        let snapshot = try read.target.segment.snapshot([], until: context.deadline)
+        let fields = self.fields(of: snapshot, read.target, read.format) + Self.fields(part, read.format)
+        let prefix = read.format == .npy ? Npy.header(dtype: part.type.dtype, shape: part.shape).count : 0
         let count = product(part.shape, times: part.type.dtype.byteCount) ?? 0
         return Response(status: 200, headers: fields, body: .length(UInt64(prefix + count)))
     }
@@ -238,20 +211,6 @@ struct DataReading {
     private static func formats(of excerpt: Excerpt) -> [Format] {
         [.json] + (excerpt.isArray ? [.npy, .raw] : []) + (excerpt.isTable ? [.csv] : [])
             + (excerpt.isArrow ? [.arrow, .arrowFile] : [])
-    }
-
-    /// So many values, labels and empty lists fit into an answer of text.
-    private static let mostValues = 1 << 27
-
-    /// Refuses what would fill the memory with text.
-    private static func requireModest(_ excerpt: Excerpt, _ format: Format) throws(Problem) {
-        let count = excerpt.textCount
-        if count > mostValues {
-            throw Problem(
-                .tooLarge,
-                "expected at most \(mostValues) values for \(format.mediaType), got \(count); raw and npy have no limit"
-            )
-        }
     }
 
     /// What an answer says of the state it is of; one that is of none has no tag and no parts.
@@ -285,19 +244,5 @@ struct DataReading {
             ("Content-Type", format.mediaType), ("Shm-Dtype", part.type.dtype.description),
             ("Shm-Shape", part.shape.map(String.init).joined(separator: ",")),
         ]
-    }
-}
-
-/// How a request wants its JSON.
-struct JSONForm {
-    let options: JSONOptions
-    let orientation: ExcerptJSON.Orientation
-    let tellsDTypes: Bool
-
-    /// Takes the parameters.
-    init(_ query: inout Query) throws(Problem) {
-        options = try JSONOptions(&query)
-        orientation = try query.take("orient", from: [("split", .split), ("columns", .columns)], default: .split)
-        tellsDTypes = try query.take("dtypes", from: [("0", false), ("1", true)], default: false)
     }
 }

@@ -129,11 +129,9 @@ struct PatchList {
             guard let value else {
                 throw Problem(.invalidJSON, "the patch \(patches.count) lacks its member \"value\"")
             }
-            let path = try Self.path(object.take("member"))
+            let path = try object.takeMember()
             let request = try SelectionRequest(&object)
-            if let unknown = object.members.first {
-                throw Problem(.invalidJSON, "expected the members of a patch, got \"\(unknown.name)\"")
-            }
+            try object.finish("a patch")
             let place = try DataTarget(target.open, path: path, request, context)
             try place.requireWritable()
             patches.append(Patch(target: place, value: value))
@@ -149,20 +147,6 @@ struct PatchList {
 
     /// So many arrays may be written by one body, counted again for each patch.
     private static let mostParts = 200_000
-
-    private static func path(_ json: JSONValue?) throws -> [String] {
-        switch json {
-        case nil: return []
-        case .string(let text):
-            return try text.split(separator: "/", omittingEmptySubsequences: false).map { part in
-                guard let bytes = PercentEncoding.decode(part.utf8, plusIsSpace: false),
-                    let name = String(validating: bytes, as: UTF8.self)
-                else { throw Problem(.noSuchMember, "expected a percent-encoded path, got \"\(text)\"") }
-                return name
-            }
-        default: throw Problem(.invalidJSON, "expected the member of a patch as a string")
-        }
-    }
 }
 
 extension DataTarget {

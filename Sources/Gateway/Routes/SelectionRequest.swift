@@ -1,5 +1,6 @@
 internal import Documents
 internal import Layouts
+internal import Segments
 
 /// What a request says about the part that it means, in a query or in a member of `patches`.
 struct SelectionRequest {
@@ -91,5 +92,35 @@ extension JSONObject {
     mutating func take(_ name: String) -> JSONValue? {
         guard let place = members.firstIndex(where: { $0.name == name }) else { return nil }
         return members.remove(at: place).value
+    }
+
+    /// Takes `segment`, a name.
+    mutating func takeSegment() throws -> SegmentName {
+        guard case .string(let text)? = take("segment") else {
+            throw Problem(.invalidJSON, "expected the name of a segment as the member \"segment\"")
+        }
+        return try SegmentName(text)
+    }
+
+    /// Takes `member`, a path with its parts percent-encoded; without one it is the whole object.
+    mutating func takeMember() throws -> [String] {
+        switch take("member") {
+        case nil: return []
+        case .string(let text):
+            return try text.split(separator: "/", omittingEmptySubsequences: false).map { part in
+                guard let bytes = PercentEncoding.decode(part.utf8, plusIsSpace: false),
+                    let name = String(validating: bytes, as: UTF8.self)
+                else { throw Problem(.noSuchMember, "expected a percent-encoded path, got \"\(text)\"") }
+                return name
+            }
+        default: throw Problem(.invalidJSON, "expected the member, a path, as a string")
+        }
+    }
+
+    /// Refuses members that nobody took.
+    func finish(_ what: String) throws(Problem) {
+        if let unknown = members.first {
+            throw Problem(.invalidJSON, "expected the members of \(what), got \"\(unknown.name)\"")
+        }
     }
 }

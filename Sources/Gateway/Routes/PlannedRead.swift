@@ -1,0 +1,140 @@
+internal import Documents
+internal import Layouts
+internal import Representations
+internal import Segments
+
+/// What a client asks to read: of a GET, or one of the reads of a query.
+struct ReadRequest {
+    let name: SegmentName
+    let path: [String]
+    let selection: SelectionRequest
+    /// The format by its name; nil lets `Accept` choose.
+    let format: String?
+    let form: JSONForm
+    /// Whether any bytes will do, torn ones too.
+    let isRelaxed: Bool
+
+    /// Takes the parameters of a GET.
+    init(_ name: SegmentName, _ path: [String], _ query: inout Query) throws {
+        self.name = name
+        self.path = path
+        selection = try SelectionRequest(&query)
+        format = query.take("format")
+        form = try JSONForm(&query)
+        isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
+    }
+
+    /// Takes the members of a read: what a GET has in its path and its query, under the same names.
+    ///
+    /// All of them but `consistency`, for each read of a list is a snapshot.
+    init(_ object: inout JSONObject) throws {
+        name = try object.takeSegment()
+        path = try object.takeMember()
+        selection = try SelectionRequest(&object)
+        var query = try Query(["format", "nan", "int64", "timedelta", "text", "orient", "dtypes"], of: &object)
+        format = query.take("format")
+        form = try JSONForm(&query)
+        isRelaxed = false
+        try object.finish("a read")
+    }
+}
+
+/// How a request wants its JSON.
+struct JSONForm {
+    let options: JSONOptions
+    let orientation: ExcerptJSON.Orientation
+    let tellsDTypes: Bool
+
+    /// Takes the parameters.
+    init(_ query: inout Query) throws(Problem) {
+        options = try JSONOptions(&query)
+        orientation = try query.take("orient", from: [("split", .split), ("columns", .columns)], default: .split)
+        tellsDTypes = try query.take("dtypes", from: [("0", false), ("1", true)], default: false)
+    }
+}
+
+/// A read that only has to be carried out: what is picked, in which form, and what that costs.
+struct PlannedRead {
+    let target: DataTarget
+    /// What is picked; where there are conditions, before they are looked at.
+    let excerpt: Excerpt
+    let parts: ExcerptParts
+    let format: Format
+    let form: JSONForm
+    let isRelaxed: Bool
+    /// The parts with those that the conditions look at; nil without conditions.
+    let conditions: (wide: ExcerptParts, DataTarget.ConditionParts)?
+    /// Bytes of copies, and of text by an estimate, that the answer takes.
+    let neededBytes: Int
+    /// Bytes that one step of it copies or encodes, which is what an event thread must not do too long.
+    let movedBytes: Int
+
+    init(
+        _ target: DataTarget,
+        _ excerpt: Excerpt,
+        _ parts: ExcerptParts,
+        _ format: Format,
+        _ request: ReadRequest
+    ) throws {
+        self.target = target
+        self.excerpt = excerpt
+        self.parts = parts
+        self.format = format
+        form = request.form
+        isRelaxed = request.isRelaxed
+        let textBytes = Self.textBytes(excerpt, format)
+        if case .labels(let labels) = excerpt, format.isPacked {
+            conditions = nil
+            neededBytes = labels.count.multipliedClamped(by: 32)
+            movedBytes = neededBytes
+        } else if target.conditions.isEmpty {
+            conditions = nil
+            neededBytes = parts.byteCount.addedClamped(textBytes)
+            movedBytes = max(parts.byteCount, textBytes)
+        } else {
+            var wide = parts
+            let needed = try target.addConditions(to: &wide)
+            conditions = (wide, needed)
+            neededBytes = wide.byteCount.addedClamped(parts.byteCount).addedClamped(textBytes)
+            movedBytes = max(wide.byteCount, textBytes)
+        }
+    }
+
+    /// Whether its bytes are those of one array, as many as its shape says.
+    var isArrayAsItIs: Bool {
+        guard format.isPacked, target.conditions.isEmpty else { return false }
+        if case .labels = excerpt { return false }
+        return true
+    }
+
+    /// So many values, labels and empty lists fit into an answer of text.
+    static let mostValues = 1 << 27
+
+    /// Refuses what would fill the memory with text.
+    func requireModest() throws(Problem) {
+        if format.isText, excerpt.textCount > Self.mostValues {
+            throw Problem(
+                .tooLarge,
+                "expected at most \(Self.mostValues) values for \(format.mediaType), got \(excerpt.textCount); "
+                    + "raw and npy have no limit"
+            )
+        }
+        if case .labels(let labels) = excerpt, format.isPacked, labels.count > Self.mostValues {
+            throw Problem(.tooLarge, "expected at most \(Self.mostValues) labels, got \(labels.count)")
+        }
+    }
+
+    /// Bytes beside those of the arrays that a representation takes, about: of text, or of labels that were read.
+    private static func textBytes(_ excerpt: Excerpt, _ format: Format) -> Int {
+        if format.isText { return excerpt.textCount.multipliedClamped(by: 16) }
+        return format.isPacked ? 0 : excerpt.labelCount.multipliedClamped(by: 32)
+    }
+}
+
+extension Int {
+    /// The sum, or the largest number there is.
+    func addedClamped(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}
