@@ -26,13 +26,16 @@ let package = Package(
             providers: [.apt(["libmicrohttpd-dev"])]
         ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .target(name: "CSegment"),
         .target(name: "CTimeZone", linkerSettings: [.linkedLibrary("cctz")]),
+        .target(name: "Codings", dependencies: ["CLZ4", "CZlib", "CZstd"], swiftSettings: strict),
         .target(name: "Documents", swiftSettings: strict),
         .target(name: "Locks", swiftSettings: strict),
         .target(name: "Segments", dependencies: ["CSegment", "CZlib", "Locks"], swiftSettings: strict),
         .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Locks", "Segments"], swiftSettings: strict),
-        .target(name: "Representations", dependencies: ["Documents", "Layouts"], swiftSettings: strict),
+        .target(name: "Representations", dependencies: ["Codings", "Documents", "Layouts"], swiftSettings: strict),
         .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD", "Locks"], swiftSettings: strict),
         .target(
             name: "Gateway",

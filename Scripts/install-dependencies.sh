@@ -46,6 +46,8 @@ need_build() {
     need_command pkg-config pkg-config
     need_library libmicrohttpd-dev libmicrohttpd
     need_library zlib1g-dev zlib
+    need_library libzstd-dev libzstd
+    need_library liblz4-dev liblz4
     need_file /usr/include/cctz/time_zone.h libcctz-dev
     need_file /usr/share/zoneinfo/UTC tzdata  # the time zones themselves, at run time
 }

@@ -98,9 +98,9 @@ package final class GatewayService: Service {
             pending.bodyFormat = format
             if exchange.expectsContinue || exchange.contentLength ?? 0 > Self.stagedFrom {
                 let context = RequestContext(exchange: exchange, mayBlock: false)
-                try DataWriting(catalog: catalog).check(name, path: path, pending.query, format, context)
+                try writing.check(name, path: path, pending.query, format, context)
             }
-            guard format != .json, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
+            guard format.isPacked, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
                 return .collect(limit: limit)
             }
             let sink = try StagingSink(for: segment, limit: limit)
@@ -200,7 +200,7 @@ package final class GatewayService: Service {
         case (.data(let name, let path), .patch):
             let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
             let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
-            return try DataWriting(catalog: catalog).write(name, path: path, query, body, context)
+            return try writing.write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
         case (.reads, _):
@@ -212,8 +212,15 @@ package final class GatewayService: Service {
         }
     }
 
+    private var writing: DataWriting { DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes) }
+
     private var creation: SegmentCreation {
-        SegmentCreation(catalog: catalog, registry: layouts.registry, defaultMode: configuration.mode)
+        SegmentCreation(
+            catalog: catalog,
+            registry: layouts.registry,
+            defaultMode: configuration.mode,
+            maxBodyBytes: configuration.maxBodyBytes
+        )
     }
 
     private static func status(_ word: String, _ status: Int) -> Response {

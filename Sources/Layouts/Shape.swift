@@ -66,7 +66,7 @@ extension JSONValue {
 
 extension Int {
     /// The sum, or the greatest integer.
-    func addingClamped(_ other: Int) -> Int {
+    package func addingClamped(_ other: Int) -> Int {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? Int.max : sum
     }

@@ -16,14 +16,18 @@ extension PackedArray {
 /// Values of one dtype as another.
 enum Cast {
     /// Converts elements that stand one behind the other.
+    ///
+    /// An instant is local time of the `zone`. The number of the first element is for messages.
     static func convert(
         _ source: UnsafeRawPointer,
         _ from: DType,
         into target: UnsafeMutableRawPointer,
         _ to: DType,
-        count: Int
+        count: Int,
+        zone: TimeZone? = nil,
+        first: Int = 0
     ) throws(RepresentationError) {
-        if from == to {
+        if from == to, zone == nil || !from.isInstant {
             memcpy(target, source, count * to.byteCount)
             return
         }
@@ -31,11 +35,11 @@ enum Cast {
             return try convertFields(source, from, sourceFields, into: target, to, targetFields, count: count)
         }
         for index in 0..<count {
-            let store = ElementStore(dtype: to, place: target + index * to.byteCount)
+            let store = ElementStore(dtype: to, place: target + index * to.byteCount, zone: zone)
             let place = source + index * from.byteCount
-            if try !convert(place, from, into: store) {
+            if try !convert(place, from, into: store, isLocal: zone != nil) {
                 throw .valueOutOfRange(
-                    "expected values that \(to) can hold, element \(index) of dtype \(from) is none"
+                    "expected values that \(to) can hold, element \(first + index) of dtype \(from) is none"
                 )
             }
         }
@@ -44,7 +48,8 @@ enum Cast {
     private static func convert(
         _ place: UnsafeRawPointer,
         _ from: DType,
-        into store: ElementStore
+        into store: ElementStore,
+        isLocal: Bool
     ) throws(RepresentationError) -> Bool {
         let big = from.isBigEndian
         switch from.element {
@@ -72,7 +77,7 @@ enum Cast {
                 Double(bitPattern: integer(place, big)),
                 Double(bitPattern: integer(place + 8, big))
             )
-        case .bytes, .text, .datetime, .timedelta: return text(place, from, into: store)
+        case .bytes, .text, .datetime, .timedelta: return text(place, from, into: store, isLocal: isLocal)
         case .structured: return false
         }
     }
@@ -92,14 +97,22 @@ enum Cast {
         }
     }
 
-    /// Texts and times go through their text, which is exact.
-    private static func text(_ place: UnsafeRawPointer, _ from: DType, into store: ElementStore) -> Bool {
+    /// Texts and local times go through their text, which is exact, as do years and months.
+    private static func text(
+        _ place: UnsafeRawPointer,
+        _ from: DType,
+        into store: ElementStore,
+        isLocal: Bool
+    ) -> Bool {
         let big = from.isBigEndian
         switch (from.element, store.dtype.element) {
-        case (.datetime, .datetime):
+        case (.datetime(let unit), .datetime(let target)):
             let count = Int64(bitPattern: integer(place, big))
             if count == DateTime.nat { return store.null() }
-            guard case .datetime(let unit) = from.element else { return false }
+            if !isLocal, unit.isFixed, target.isFixed {
+                guard let exact = Duration.convert(count, from: unit, to: target) else { return false }
+                return exact != DateTime.nat && store.integer(exact)
+            }
             var text = ByteBuffer()
             DateTime.append(count, unit: unit, to: &text)
             return store.text(text.text)
@@ -152,6 +165,18 @@ enum Cast {
             }
         }
     }
+}
+
+extension DType {
+    fileprivate var isInstant: Bool {
+        if case .datetime = element { return true }
+        return false
+    }
+}
+
+extension TimeUnit {
+    /// Whether all steps are equally long, which years and months are not.
+    fileprivate var isFixed: Bool { base != .year && base != .month }
 }
 
 extension ElementStore {

@@ -12,6 +12,8 @@ package enum RepresentationError: Error, Equatable, Sendable {
     case valueOutOfRange(String)
     /// Labels or names of columns that are not those of the selection.
     case labelMismatch(String)
+    /// More than there may be.
+    case tooLarge(String)
     /// No memory for the array.
     case outOfMemory(String)
 }

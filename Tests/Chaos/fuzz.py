@@ -23,7 +23,7 @@ import support
 CORPUS = support.HERE / "Fuzz/Corpus"
 SCRATCH = support.ROOT / (os.environ.get("SCRATCH", ".build") + "-fuzz")
 # Executions of each target. The first three are the parsers of headers and journals.
-TARGETS = {"header": 3_600_000, "segment": 700_000, "journal": 800_000, "request": 1_000_000}
+TARGETS = {"header": 3_600_000, "segment": 700_000, "journal": 800_000, "request": 1_000_000, "arrow": 1_000_000}
 PARSERS = ("header", "segment", "journal")
 PROMISED = 5_000_000
 CORPUS_LIMIT = 1 << 20

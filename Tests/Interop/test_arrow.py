@@ -191,8 +191,3 @@ def test_what_arrow_cannot_carry_is_406(own_gateway, layout):
     answer = gateway.request("GET", "/segments/other/data?format=arrow")
     assert (answer.status, answer.json()["code"]) == (406, "not-acceptable")
     assert "arrow" not in answer.json()["detail"].partition("got")[0]
-
-
-def test_a_body_cannot_be_arrow_yet(gateway, frame):
-    refused = gateway.request("PATCH", frame, b"1", {"Content-Type": STREAM})
-    assert (refused.status, refused.json()["code"]) == (415, "unsupported-media-type")

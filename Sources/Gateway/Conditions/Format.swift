@@ -25,11 +25,13 @@ enum Format: String, CaseIterable {
     var tagSuffix: String { self == .json ? "" : rawValue }
 
     /// Those that a body may have.
-    private static let readable: [Format] = [.json, .npy, .raw]
+    private static let readable: [Format] = [.json, .npy, .raw, .arrow, .arrowFile]
     /// The media types that a PATCH takes, for `Accept-Patch`.
     static let patchTypes = readable.map(\.mediaType).joined(separator: ", ")
     /// Those that are text, made value by value.
     var isText: Bool { self == .json || self == .csv }
+    /// Those that are tables.
+    var isTable: Bool { self == .arrow || self == .arrowFile }
     /// Those that are the packed bytes of one array.
     var isPacked: Bool { self == .npy || self == .raw }
 

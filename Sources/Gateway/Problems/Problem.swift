@@ -119,6 +119,7 @@ extension Problem {
         case .shapeMismatch(let text): self.init(.shapeMismatch, text)
         case .valueOutOfRange(let text): self.init(.valueOutOfRange, text)
         case .labelMismatch(let text): self.init(.labelMismatch, text)
+        case .tooLarge(let text): self.init(.tooLarge, text)
         case .outOfMemory(let text): self.init(.busy, text)
         }
     }

@@ -45,18 +45,36 @@ struct Contents {
     init(of header: SegmentHeader, from start: inout JSONReader) throws {
         self.init(of: header)
         let (excerpt, parts) = Self.whole(header)
-        var places: [UnsafeMutableRawBufferPointer] = []
+        let places = try reserve(parts, header)
+        try ExcerptReader(isExact: true) { places[$0] }.read(&start, excerpt)
+    }
+
+    /// The columns of a table, whose frame the layout is.
+    init(of header: SegmentHeader, from table: ArrowBody) throws {
+        self.init(of: header)
+        let (excerpt, parts) = Self.whole(header)
+        guard case .frame(let frame) = excerpt else { preconditionFailure("the layout of a table is a frame") }
+        let places = try reserve(parts, header)
+        try table.store(frame) { places[$0] }
+    }
+
+    /// Takes memory, zero at first, for the bytes of each part.
+    private mutating func reserve(
+        _ parts: ExcerptParts,
+        _ header: SegmentHeader
+    ) throws(Problem)
+        -> [UnsafeMutableRawPointer]
+    {
+        var places: [UnsafeMutableRawPointer] = []
         for (array, selection) in parts.parts {
             guard let place = calloc(1, max(selection.region.byteCount, 1)) else {
                 throw Problem(.busy, "no memory for \(selection.region.byteCount) bytes of data")
             }
-            let bytes = UnsafeMutableRawBufferPointer(start: place, count: selection.region.byteCount)
-            places.append(bytes)
-            let source = ByteSource(UnsafeRawBufferPointer(bytes)) { free(place) }
-            pieces.append((header.arrays[array], .source(source)))
+            places.append(place)
+            let bytes = UnsafeRawBufferPointer(start: place, count: selection.region.byteCount)
+            pieces.append((header.arrays[array], .source(ByteSource(bytes) { free(place) })))
         }
-        try ExcerptReader(isExact: true) { UnsafeMutableRawPointer(mutating: places[$0].baseAddress.unsafelyUnwrapped) }
-            .read(&start, excerpt)
+        return places
     }
 
     /// All of a layout whose labels came with the request.

@@ -11,6 +11,8 @@ internal import Segments
 /// that has the bytes of the selection is never copied in between.
 struct DataWriting {
     let catalog: Catalog
+    /// The most bytes that a body may unpack to.
+    let maxBodyBytes: Int
 
     func write(
         _ name: SegmentName,
@@ -30,6 +32,8 @@ struct DataWriting {
             if patches.hasConditions, !context.mayBlock { throw Deferral() }
             try context.leaveEventThread(for: patches.byteCount)
             sequence = try commit(patches, condition, target.open, context)
+        } else if body.format.isTable {
+            sequence = try commitTable(body, target, condition, context)
         } else {
             sequence = try commit(body, target, condition, context)
         }
@@ -55,7 +59,9 @@ struct DataWriting {
         try target.segment.requireWritable()
         guard format != .json else { return }
         var parts = ExcerptParts()
-        let part = try Self.onlyArray(target.excerpt(&parts), format)
+        let excerpt = target.excerpt(&parts)
+        if format.isTable { return try Self.requireRows(excerpt, target, format) }
+        let part = try Self.onlyArray(excerpt, format)
         if format == .raw, let length = context.exchange.contentLength {
             try BinaryBody.requireCount(Int(clamping: length), for: part)
         }
@@ -89,6 +95,53 @@ struct DataWriting {
         )
     }
 
+    /// Refuses an Arrow body for what has no rows, or rows that only the gateway knows.
+    private static func requireRows(_ excerpt: Excerpt, _ target: DataTarget, _ format: Format) throws(Problem) {
+        try requireNoConditions(target)
+        if excerpt.hasRows { return }
+        throw Problem(
+            .unsupportedMediaType,
+            "expected application/json, for this is no series, dataframe or array of one dimension; "
+                + "got \(format.mediaType)",
+            headers: [("Accept-Patch", Format.json.mediaType)]
+        )
+    }
+
+    private static func requireNoConditions(_ target: DataTarget) throws(Problem) {
+        guard target.conditions.isEmpty else {
+            throw Problem(.invalidQuery, "expected a JSON body beside where, whose rows only the gateway knows")
+        }
+    }
+
+    /// Writes the columns of an Arrow body.
+    private func commitTable(
+        _ body: RequestBody,
+        _ target: DataTarget,
+        _ condition: WriteCondition,
+        _ context: RequestContext
+    ) throws -> UInt64 {
+        var parts = ExcerptParts()
+        let excerpt = target.excerpt(&parts)
+        try Self.requireRows(excerpt, target, body.format)
+        try context.leaveEventThread(for: parts.byteCount)
+        let table = try ArrowBody(reading: body.bytes, asFile: body.format == .arrowFile, limit: maxBodyBytes)
+        try context.leaveEventThread(for: table.unpackedByteCount)
+        let memory = PatchMemory()
+        let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
+        try ExcerptReader { memory.base + places[$0] }.read(table, excerpt)
+        let covered = parts.parts.filter(\.selection.coversWhole).map { ($0.array, $0.selection) }
+        let write = try PreparedWrite(
+            to: target.segment,
+            regions: parts.parts.map(\.selection.region),
+            bytes: memory.source(),
+            coversWhole: target.open.coversWhole(Dictionary(uniqueKeysWithValues: covered))
+        )
+        return try target.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
+            try condition.check(target.open.tag(lock.sequence))
+            return try lock.commit(write)
+        }
+    }
+
     /// Writes what JSON says: prepared before the lock, or under it where rows depend on what stands there.
     private func commit(
         _ patches: PatchList,
@@ -120,9 +173,7 @@ struct DataWriting {
         _ condition: WriteCondition,
         _ context: RequestContext
     ) throws -> UInt64 {
-        guard target.conditions.isEmpty else {
-            throw Problem(.invalidQuery, "expected a JSON body beside where, whose rows only the gateway knows")
-        }
+        try Self.requireNoConditions(target)
         var parts = ExcerptParts()
         let part = try Self.onlyArray(target.excerpt(&parts), body.format)
         let bytes = try BinaryBody(body).bytes(for: part)

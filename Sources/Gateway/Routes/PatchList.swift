@@ -168,7 +168,7 @@ extension DataTarget {
 }
 
 /// Private memory for the values of a write, one behind the other.
-private final class PatchMemory {
+final class PatchMemory {
     private(set) var base: UnsafeMutableRawPointer
     private var count = 0
 

@@ -12,6 +12,8 @@ struct SegmentCreation {
     let registry: LayoutRegistry
     /// Permission bits where the request says none.
     let defaultMode: UInt32
+    /// The most bytes that a body may unpack to.
+    let maxBodyBytes: Int
 
     /// Refuses a body that is no JSON before it has come.
     static func check(_ exchange: Exchange) throws {
@@ -43,7 +45,7 @@ struct SegmentCreation {
         return try answer(order.name, draft, isPinned: order.isPinned, status: 201)
     }
 
-    /// `PUT /segments/{name}`: from layout JSON, or an array from npy.
+    /// `PUT /segments/{name}`: from layout JSON, an array from npy, or a dataframe from Arrow.
     ///
     /// `If-None-Match: *` creates only, `If-Match` replaces only, `replace=true` does either.
     func put(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
@@ -64,7 +66,9 @@ struct SegmentCreation {
             if !mayReplace { throw SegmentError.alreadyExists(name.description) }
         }
         if format == .raw { throw Self.unsupported(exchange) }
-        let draft = try order.map { try self.draft($0, context) } ?? npy(exchange, context)
+        let draft =
+            try order.map { try self.draft($0, context) }
+            ?? (format == .npy ? npy(exchange, context) : table(exchange, format))
         let isReplaced: Bool
         do throws(SegmentError) {
             isReplaced = try draft.publish(
@@ -98,7 +102,7 @@ struct SegmentCreation {
     private static func unsupported(_ exchange: Exchange) -> Problem {
         Problem(
             .unsupportedMediaType,
-            "expected application/json or application/x-npy, which says its shape, "
+            "expected application/json, application/x-npy or Arrow, which say their shape, "
                 + "got \(exchange.header("Content-Type") ?? "none")"
         )
     }
@@ -126,6 +130,16 @@ struct SegmentCreation {
         let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
         let place = Region(byteOffset: header.arrays[0].byteOffset, itemByteCount: bytes.count, axes: [])
         try draft.fill(place, from: bytes)
+        return draft
+    }
+
+    private func table(_ exchange: Exchange, _ format: Format) throws -> SegmentDraft {
+        let table = try ArrowBody(reading: exchange.body, asFile: format == .arrowFile, limit: maxBodyBytes)
+        let (layout, attrs) = try table.frame(limit: maxBodyBytes)
+        let header = try SegmentHeader(layout: LayoutNode(layout), attrs: attrs)
+        let contents = try Contents(of: header, from: table)
+        let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        try contents.write(to: draft)
         return draft
     }
 

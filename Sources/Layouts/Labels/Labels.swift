@@ -89,7 +89,7 @@ public struct LabelContents: Sendable {
     /// The bytes of each buffer, in the order of ``Labels/arrays(at:shape:)``; empty where a segment has them.
     package var buffers: [[UInt8]]
 
-    init(labels: Labels, buffers: [[UInt8]], name: String? = nil) {
+    package init(labels: Labels, buffers: [[UInt8]], name: String? = nil) {
         self.labels = labels
         self.name = name
         self.buffers = buffers

@@ -8,7 +8,7 @@ package import Layouts
 /// those of the selection.
 package struct ExcerptReader {
     /// Where the packed bytes of a part go; as many as its shape and dtype say.
-    private let place: (Int) -> UnsafeMutableRawPointer
+    let place: (Int) -> UnsafeMutableRawPointer
 
     /// Whether arrays have to have their shape, so that none broadcasts.
     private let isExact: Bool

@@ -7,13 +7,14 @@ package protocol FuzzTarget {
 }
 
 /// The words for the targets; each has a corpus of that name.
-package let fuzzTargets = ["header", "journal", "request", "segment"]
+package let fuzzTargets = ["arrow", "header", "journal", "request", "segment"]
 
 /// The target of a name, or nil if there is none of it.
 ///
 /// Its files are in `folder`, which stays the caller's.
 package func fuzzTarget(_ name: String, folder: String) throws -> (any FuzzTarget)? {
     switch name {
+    case "arrow": try ArrowTarget()
     case "header": HeaderTarget()
     case "journal": try JournalTarget(folder: folder)
     case "request": try RequestTarget()
