@@ -80,6 +80,10 @@ package final class GatewayService: Service {
                 try SegmentCreation.check(exchange)
                 try SeveralReads.check(exchange)
             }
+            if case .writes = pending.route {
+                try SegmentCreation.check(exchange)
+                try SeveralWrites.check(exchange)
+            }
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
             if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
             if let encoding = exchange.header("Content-Encoding"), encoding.lowercased() != "identity" {
@@ -205,6 +209,7 @@ package final class GatewayService: Service {
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
+        case (.writes, _): return try SeveralWrites(catalog: catalog).write(query, context)
         case (.layouts, _): return try LayoutRoutes(store: layouts).list(query)
         case (.layout(let kind), .put): return try LayoutRoutes(store: layouts).put(kind, query, context)
         case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)

@@ -67,29 +67,34 @@ struct Journal: Sendable {
             file: UUID(high: 0, low: 0)
         )
         let payload: [UInt8]
-        var staged: StagedRecords?
+        var staged: [StagedRecords] = []
         switch place {
-        case .page(let bytes): payload = bytes
-        case .staged(let file, let records):
-            head.kind = 2
-            head.file = file.identity
-            payload = try file.commit(records, uuid: segment.uuid, sequence: sequence)
-            staged = records
-        }
-        head.byteCount = UInt64(payload.count + (staged?.byteCount ?? 0))
-        let encoded = head.encoded(crcOver: payload, then: staged)
-        try segment.guarded { mapping throws(MappingFault) in
-            if head.kind == 1 {
+        case .page(let bytes):
+            payload = bytes
+            try segment.guarded { mapping throws(MappingFault) in
                 try payload.withUnsafeBytesTyped { bytes throws(MappingFault) in
                     try mapping.copy(bytes, to: Self.payloadOffset)
                 }
-                Failpoint.pass("journal's payload")
             }
-            try encoded.withUnsafeBytesTyped { bytes throws(MappingFault) in
-                try mapping.copy(bytes, to: Self.offset)
-            }
-            Failpoint.pass("journal's head")
+            Failpoint.pass("journal's payload")
+        case .staged(let file, let records):
+            head.kind = 2
+            head.file = file.identity
+            payload = try file.writeHead([records.entry(segment.uuid, sequence)], isCommitted: true)
+            staged = [records]
         }
+        head.byteCount = UInt64(payload.count + staged.reduce(0) { $0 + $1.byteCount })
+        try Self.store(head.encoded(crcOver: payload, then: staged), in: segment)
+    }
+
+    /// Stores an encoded head in the page.
+    static func store(_ head: [UInt8], in segment: Segment) throws(SegmentError) {
+        try segment.guarded { mapping throws(MappingFault) in
+            try head.withUnsafeBytesTyped { bytes throws(MappingFault) in
+                try mapping.copy(bytes, to: offset)
+            }
+        }
+        Failpoint.pass("journal's head")
     }
 
     /// The write ended: the page names no journal any more, and the staged file goes.

@@ -11,10 +11,10 @@ struct JournalHead {
     var crc: UInt32 = 0
 
     /// The 56 bytes, then the checksum over them, `payload` and the records behind it, then four bytes of padding.
-    func encoded(crcOver payload: [UInt8], then records: StagedRecords? = nil) -> [UInt8] {
+    func encoded(crcOver payload: [UInt8], then records: [StagedRecords] = []) -> [UInt8] {
         var sum = checksum(over: payload)
-        if let records {
-            sum = UInt32(truncatingIfNeeded: crc32_combine(UInt(sum), UInt(records.crc), records.byteCount))
+        for part in records {
+            sum = UInt32(truncatingIfNeeded: crc32_combine(UInt(sum), UInt(part.crc), part.byteCount))
         }
         var bytes = fields
         bytes.append(sum)

@@ -11,6 +11,7 @@ struct StagedHead {
     }
 
     static let byteCount = 24
+    static let commitOffset = 12
     static let entryBytes = 40
 
     var commit: UInt32 = 0

@@ -6,6 +6,11 @@ struct StagedRecords: Sendable {
     var offset: Int
     var byteCount: Int
     var crc: UInt32
+
+    /// The entry of the head for the segment whose records they are.
+    func entry(_ uuid: UUID, _ sequence: UInt64) -> StagedHead.Entry {
+        StagedHead.Entry(uuid: uuid, sequence: sequence, recordsOffset: offset, recordsBytes: byteCount)
+    }
 }
 
 /// A file beside the segments that holds the body of a write until the write is done: the body as it was received,
@@ -18,11 +23,12 @@ struct StagedRecords: Sendable {
 /// | 12 | u32 | commit: 1 when body and records are complete |
 /// | 16 | u64 | entries |
 /// | 24 | 40 bytes each | uuid, u64 sequence, u64 offset of its records, u64 bytes of its records |
-/// | 4096 | | the body, then the records |
+/// | 4096 | | the body, then the records; further behind where the entries need more room |
 ///
 /// One thread at a time fills it; sealed, it does not change. `@unchecked Sendable` because of that order.
 public final class StagedFile: @unchecked Sendable {
-    static let bodyOffset = 4096
+    /// Where the body begins.
+    private let bodyOffset: Int
     static let magic: [UInt8] = Array("SHMGJRN\0".utf8)
 
     /// Random bits that name the file.
@@ -30,21 +36,42 @@ public final class StagedFile: @unchecked Sendable {
     private let directory: SegmentDirectory
     /// The creating description: written through, never mapped, and holding the lock that tells sweepers to keep off.
     private let file: FileDescriptor
-    private var end = StagedFile.bodyOffset
+    private var end: Int
     /// Up to here the limits of the container have room; they are asked a step ahead, for the pieces are small.
-    private var comparedEnd = StagedFile.bodyOffset + StagedFile.comparedBytes
+    private var comparedEnd: Int
     private static let comparedBytes = ContainerMemory.smallestBytes
-    private var recordsEnd = StagedFile.bodyOffset
+    private var recordsEnd: Int
     private var mapping: Mapping?
     private var isLinked = true
 
     /// Makes an empty one with the mode and group of the segment that it will be written to.
-    public init(for segment: Segment) throws(SegmentError) {
-        directory = segment.directory
+    public convenience init(for segment: Segment) throws(SegmentError) {
+        try self.init(in: segment.directory, entries: 1, mode: segment.status.mode, group: segment.status.gid)
+    }
+
+    /// Makes an empty one for a write of several segments, its head already reserved.
+    ///
+    /// It holds the data of all of them, so it can be read by those only who may read each.
+    convenience init(for segments: [Segment]) throws(SegmentError) {
+        guard let first = segments.first else { preconditionFailure("a staged file is for a segment") }
+        let isOfOneGroup = segments.allSatisfy { $0.status.gid == first.status.gid }
+        let mode = segments.reduce(isOfOneGroup ? 0o777 : 0o600) { $0 & $1.status.mode } | 0o600
+        try self.init(in: first.directory, entries: segments.count, mode: mode, group: first.status.gid)
+        try [UInt8](repeating: 0, count: bodyOffset).withUnsafeBytesTyped { bytes throws(SegmentError) in
+            try write(bytes, at: 0)
+        }
+    }
+
+    private init(in directory: SegmentDirectory, entries: Int, mode: UInt32, group: UInt32) throws(SegmentError) {
+        bodyOffset = roundUp(StagedHead.byteCount + entries * StagedHead.entryBytes, to: ControlPage.pageBytes)
+        end = bodyOffset
+        comparedEnd = bodyOffset + Self.comparedBytes
+        recordsEnd = bodyOffset
+        self.directory = directory
         file = try directory.createTemporary(Self.name(identity))
-        _ = fchown(file.number, uid_t.max, segment.status.gid)
+        _ = fchown(file.number, uid_t.max, group)
         Failpoint.pass("fchown of the staged file")
-        _ = fchmod(file.number, segment.status.mode)
+        _ = fchmod(file.number, mode)
         Failpoint.pass("fchmod of the staged file")
     }
 
@@ -53,7 +80,7 @@ public final class StagedFile: @unchecked Sendable {
     static func name(_ identity: UUID) -> String { ".shmgate-journal-\(identity.hexadecimal)" }
 
     /// Bytes of body received.
-    public var count: Int { end - Self.bodyOffset }
+    public var count: Int { end - bodyOffset }
 
     /// Adds a piece of the body; ``SegmentError/outOfSpace(_:)`` when shared memory is full.
     public func append(_ piece: UnsafeRawBufferPointer) throws(SegmentError) {
@@ -85,7 +112,7 @@ public final class StagedFile: @unchecked Sendable {
 
     /// A range of the sealed body as the bytes of a write.
     public func source(_ range: Range<Int>) -> ByteSource {
-        ByteSource(self, range: Self.bodyOffset + range.lowerBound..<Self.bodyOffset + range.upperBound)
+        ByteSource(self, range: bodyOffset + range.lowerBound..<bodyOffset + range.upperBound)
     }
 
     /// Copies bytes of the sealed body out, from an offset on.
@@ -94,7 +121,7 @@ public final class StagedFile: @unchecked Sendable {
         case .none: return
         case .some(let mapping):
             do throws(MappingFault) {
-                try mapping.copy(Self.bodyOffset + offset, into: bytes)
+                try mapping.copy(bodyOffset + offset, into: bytes)
             } catch {
                 throw .corrupt("the staged body was truncated while it was in use")
             }
@@ -104,7 +131,7 @@ public final class StagedFile: @unchecked Sendable {
     /// The mapping's address, or some address for an empty body.
     var sealedBase: UnsafeRawPointer {
         switch mapping {
-        case .none: UnsafeRawPointer(UnsafeMutableRawPointer.empty) - Self.bodyOffset
+        case .none: UnsafeRawPointer(UnsafeMutableRawPointer.empty) - bodyOffset
         case .some(let mapping): UnsafeRawPointer(mapping.base)
         }
     }
@@ -117,22 +144,23 @@ public final class StagedFile: @unchecked Sendable {
         return StagedRecords(offset: offset, byteCount: records.count, crc: JournalHead.checksum(of: records))
     }
 
-    /// Writes the head, with the commit word set; returns it as the journal's checksum covers it, before the records.
-    func commit(_ records: StagedRecords, uuid: UUID, sequence: UInt64) throws(SegmentError) -> [UInt8] {
-        var head = StagedHead(
-            entries: [
-                .init(
-                    uuid: uuid,
-                    sequence: sequence,
-                    recordsOffset: records.offset,
-                    recordsBytes: records.byteCount
-                )
-            ]
-        )
+    /// Writes the head; returns it as the journal's checksum covers it, before the records.
+    ///
+    /// The write of one segment is committed by what the page says; that of several by ``commit()``.
+    func writeHead(_ entries: [StagedHead.Entry], isCommitted: Bool) throws(SegmentError) -> [UInt8] {
+        var head = StagedHead(entries: entries)
         let covered = head.encoded
-        head.commit = 1
+        head.commit = isCommitted ? 1 : 0
         try head.encoded.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: 0) }
         return covered
+    }
+
+    /// Sets the commit word: from now on whoever finds a segment odd at its sequence of this write redoes it.
+    func commit() throws(SegmentError) {
+        var word: [UInt8] = []
+        word.append(UInt32(1))
+        try word.withUnsafeBytesTyped { bytes throws(SegmentError) in try write(bytes, at: StagedHead.commitOffset) }
+        Failpoint.pass("commit word")
     }
 
     /// Removes the file; its bytes stay valid while this object lives.

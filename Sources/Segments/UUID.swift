@@ -70,3 +70,8 @@ public struct UUID: Hashable, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension UUID: Comparable {
+    /// The order of the bytes.
+    public static func < (left: UUID, right: UUID) -> Bool { (left.high, left.low) < (right.high, right.low) }
+}

@@ -21,17 +21,28 @@ extension Segment {
         until deadline: Deadline,
         _ body: (inout WriteLock) throws(SegmentError) -> R
     ) throws(SegmentError) -> R {
+        var lock = try lockForWriting(until: deadline)
+        defer { lockFile.release() }
+        return try body(&lock)
+    }
+
+    /// Takes the write lock and makes ready what it protects; who gets it calls `lockFile.release()`.
+    func lockForWriting(until deadline: Deadline) throws(SegmentError) -> WriteLock {
         guard mapping.isWritable else {
             throw .forbidden("the mode of the segment \(name) does not allow this process to write")
         }
         try lockFile.acquire(until: deadline) { () throws(SegmentError) in try openForLock(writable: true) }
-        defer { lockFile.release() }
-        try checkNameLocked()
-        var sequence = try sequence()
-        if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
-        var lock = WriteLock(segment: self, sequence: sequence)
-        try lock.takeBackState()
-        return try body(&lock)
+        do throws(SegmentError) {
+            try checkNameLocked()
+            var sequence = try sequence()
+            if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
+            var lock = WriteLock(segment: self, sequence: sequence)
+            try lock.takeBackState()
+            return lock
+        } catch {
+            lockFile.release()
+            throw error
+        }
     }
 
     /// Step 1 of writing: the name.
@@ -71,7 +82,7 @@ extension Segment {
     }
 
     /// Says that the segment holds a half write; the lock is held and the sequence odd.
-    fileprivate func markInterrupted() throws(SegmentError) {
+    func markInterrupted() throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
             try mapping.store(1, at: ControlWord.damaged)
             Failpoint.pass("damage")

@@ -19,6 +19,7 @@ import Testing
             case .repair(let name): return "repair \(name)"
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
             case .reads: return "reads"
+            case .writes: return "writes"
             case .layouts: return "layouts"
             case .layout(let kind): return "layout \(kind)"
             case .liveness: return "liveness"
@@ -41,7 +42,8 @@ import Testing
             ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
             ("/readyz", "readiness"),
-            ("/openapi.yaml", "description"), ("/query", "reads"), ("/segments/data/data", "data data"),
+            ("/openapi.yaml", "description"), ("/query", "reads"), ("/patch", "writes"),
+            ("/segments/data/data", "data data"),
         ]
     )
     func leads(path: String, expected: String) { #expect(outcome(path) == expected) }

@@ -136,6 +136,7 @@ def beside():
                 seen.add(id(example))
                 # Layouts first, then what is created of them; what is written is not read again.
                 order = {("put", "body"): 0, ("post", "body"): 1, ("patch", "body"): 3}.get((method, kind), 2)
+                order = 3 if path == "/patch" else order
                 found.append((order, method, path, name, kind, part, example))
 
     for method, path, operation in operations():

@@ -20,6 +20,14 @@ struct ListPlace: CustomStringConvertible {
     }
 }
 
+extension ListPlace? {
+    /// The same, where there may be no list.
+    func located<R>(_ body: () throws -> R) throws -> R {
+        guard let place = self else { return try body() }
+        return try place.located(body)
+    }
+}
+
 /// What went wrong with one element of a list.
 struct LocatedError: Error {
     let place: ListPlace

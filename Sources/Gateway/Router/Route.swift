@@ -8,6 +8,7 @@ enum Route {
     case repair(SegmentName)
     case data(SegmentName, path: [String])
     case reads
+    case writes
     case layouts
     case layout(String)
     case liveness
@@ -26,6 +27,8 @@ enum Route {
             throw Self.unknown(path)
         } else if first.elementsEqual("query".utf8) {
             self = .reads
+        } else if first.elementsEqual("patch".utf8) {
+            self = .writes
         } else if first.elementsEqual("healthz".utf8) {
             self = .liveness
         } else if first.elementsEqual("readyz".utf8) {
@@ -79,7 +82,7 @@ enum Route {
         switch self {
         case .segments: [.get, .head, .post]
         case .segment: [.get, .head, .put, .patch, .delete]
-        case .repair, .reads: [.post]
+        case .repair, .reads, .writes: [.post]
         case .data: [.get, .head, .patch]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]

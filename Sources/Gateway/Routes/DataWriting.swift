@@ -79,9 +79,7 @@ struct DataWriting {
         try query.finish()
         let target = try DataTarget(catalog.segment(name, mayBlock: context.mayBlock), path: path, request, context)
         try target.requireWritable()
-        if let columns = target.columns, Set(columns).count < columns.count {
-            throw Problem(.invalidQuery, "expected every column once, for two values cannot be written to one")
-        }
+        try target.requireDistinctColumns()
         return target
     }
 
@@ -200,6 +198,14 @@ extension DataTarget {
             "expected GET or HEAD, for labels never change, got PATCH",
             headers: [("Allow", "GET, HEAD")]
         )
+    }
+}
+
+extension DataTarget {
+    /// Refuses a column that is picked twice.
+    func requireDistinctColumns() throws(Problem) {
+        guard let columns, Set(columns).count < columns.count else { return }
+        throw Problem(.invalidQuery, "expected every column once, for two values cannot be written to one")
     }
 }
 

@@ -4,24 +4,64 @@ internal import Layouts
 internal import Representations
 internal import Segments
 
-/// What a JSON body of a PATCH says: one value for the selection of the query, or a list of patches that are one write.
+/// What is written to one segment by a JSON body: one value for the selection of a query, or patches that are one write.
 struct PatchList {
-    private let patches: [Patch]
+    let open: OpenSegment
+    private(set) var patches: [Patch]
     private let isList: Bool
-    private let open: OpenSegment
 
-    private struct Patch {
-        var target: DataTarget
+    struct Patch {
+        /// Where it stands; nil for a body that is one value.
+        let place: ListPlace?
+        let target: DataTarget
         /// Where its value begins.
-        var value: JSONReader
+        let value: JSONReader
     }
 
-    /// Reads which places a body is about; the values are read when the write is prepared.
+    /// Reads which places a body of a PATCH is about; the values are read when the write is prepared.
     init(_ body: UnsafeRawBufferPointer, _ target: DataTarget, _ context: RequestContext) throws {
         open = target.open
         let reader = JSONReader(body)
         isList = try Self.isList(reader, target)
-        patches = isList ? try Self.list(reader, target, context) : [Patch(target: target, value: reader)]
+        patches = isList ? [] : [Patch(place: nil, target: target, value: reader)]
+        if !isList { return }
+        guard target.isAllOfSegment else {
+            throw Problem(.invalidQuery, "expected patches for a whole segment, each with its own member and slice")
+        }
+        var partCount = 0
+        for element in try PatchElement.list(reader) {
+            try element.place.located {
+                var object = element.object
+                try append(element, &object, context)
+                try object.finish("a patch")
+            }
+            try Self.count(patches[patches.count - 1], &partCount)
+        }
+    }
+
+    /// No patches yet.
+    init(of open: OpenSegment) {
+        self.open = open
+        patches = []
+        isList = true
+    }
+
+    /// Adds what an element of `patches` says, and takes its members out of the object.
+    mutating func append(_ element: PatchElement, _ object: inout JSONObject, _ context: RequestContext) throws {
+        let path = try object.takeMember()
+        let request = try SelectionRequest(&object)
+        let target = try DataTarget(open, path: path, request, context)
+        try target.requireWritable()
+        try target.requireDistinctColumns()
+        patches.append(Patch(place: element.place, target: target, value: try element.value()))
+    }
+
+    /// Counts the arrays of a patch, and refuses more than one body may write.
+    static func count(_ patch: Patch, _ partCount: inout Int) throws(Problem) {
+        partCount += patch.target.partCount
+        guard partCount <= mostParts else {
+            throw Problem(.tooLarge, "expected patches of at most \(mostParts) arrays together, got more")
+        }
     }
 
     /// Whether places depend on what stands in the segment.
@@ -32,35 +72,44 @@ struct PatchList {
         patches.reduce(0) { sum, patch in
             var parts = ExcerptParts()
             _ = patch.target.excerpt(&parts)
-            return sum + parts.byteCount
+            return sum.addedClamped(parts.byteCount)
         }
     }
 
     /// Reads all values and prepares the write; with the lock held, rows are chosen by their conditions.
     func prepared(isLocked: Bool) throws -> PreparedWrite {
+        let (regions, bytes, coversWhole) = try values(isLocked: isLocked)
+        return try PreparedWrite(to: open.segment, regions: regions, bytes: bytes, coversWhole: coversWhole)
+    }
+
+    /// The same as a piece of a write over several segments.
+    func piece(isLocked: Bool) throws -> JointWrite.Piece {
+        let (regions, bytes, coversWhole) = try values(isLocked: isLocked)
+        return JointWrite.Piece(to: open.segment, regions: regions, bytes: bytes, coversWhole: coversWhole)
+    }
+
+    private func values(isLocked: Bool) throws -> (regions: [Region], bytes: ByteSource, coversWhole: Bool) {
         precondition(isLocked || !hasConditions, "conditions are judged under the lock")
         var regions: [Region] = []
         var covered: [Int: Selection] = [:]
         let memory = PatchMemory()
         for patch in patches {
-            var parts = ExcerptParts()
-            let rows = isLocked ? try Self.rows(patch.target) : nil
-            let excerpt = patch.target.excerpt(&parts, picks: rows.map { patch.target.picks.map($0) })
-            let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
-            var reader = patch.value
-            try ExcerptReader { memory.base + places[$0] }.read(&reader, excerpt)
-            if !isList { try reader.finish() }
+            let parts = try patch.place.located {
+                var parts = ExcerptParts()
+                let rows = isLocked ? try Self.rows(patch.target) : nil
+                let excerpt = patch.target.excerpt(&parts, picks: rows.map { patch.target.picks.map($0) })
+                let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
+                var reader = patch.value
+                try ExcerptReader { memory.base + places[$0] }.read(&reader, excerpt)
+                if !isList { try reader.finish() }
+                return parts
+            }
             for part in parts.parts {
                 regions.append(part.selection.region)
                 if part.selection.coversWhole { covered[part.array] = part.selection }
             }
         }
-        return try PreparedWrite(
-            to: open.segment,
-            regions: regions,
-            bytes: memory.source(),
-            coversWhole: open.coversWhole(covered)
-        )
+        return (regions, memory.source(), open.coversWhole(covered))
     }
 
     /// How the picks of a target are narrowed by its conditions; nil without any.
@@ -96,17 +145,28 @@ struct PatchList {
         return names.contains("patches")
     }
 
-    private static func list(
-        _ start: JSONReader,
-        _ target: DataTarget,
-        _ context: RequestContext
-    ) throws -> [Patch] {
-        guard target.isAllOfSegment else {
-            throw Problem(.invalidQuery, "expected patches for a whole segment, each with its own member and slice")
-        }
+    /// So many arrays may be written by one body, counted again for each patch.
+    private static let mostParts = 200_000
+}
+
+/// An element of a list of patches: where it is written, and the place of its value.
+struct PatchElement {
+    let place: ListPlace
+    /// All members but `value`.
+    let object: JSONObject
+    private let reader: JSONReader?
+
+    /// Where the value begins.
+    func value() throws(Problem) -> JSONReader {
+        if let reader { return reader }
+        throw Problem(.invalidJSON, "expected the member \"value\"")
+    }
+
+    /// Reads an object with nothing but `patches`.
+    static func list(_ start: JSONReader) throws -> [PatchElement] {
         var reader = start
-        var patches: [Patch] = []
-        var partCount = 0
+        var elements: [PatchElement] = []
+        guard try reader.peek() == .object else { throw Problem(.invalidJSON, "expected an object with patches") }
         try reader.beginObject()
         guard try reader.nextKey() == "patches" else {
             throw Problem(.invalidJSON, "expected nothing beside patches")
@@ -114,7 +174,10 @@ struct PatchList {
         guard try reader.peek() == .array else { throw Problem(.invalidJSON, "expected patches as a list") }
         try reader.beginArray()
         while try reader.nextElement() {
-            guard try reader.peek() == .object else { throw Problem(.invalidJSON, "expected each patch as an object") }
+            let place = ListPlace(list: "patches", index: elements.count)
+            guard try reader.peek() == .object else {
+                throw LocatedError(place: place, cause: Problem(.invalidJSON, "expected each patch as an object"))
+            }
             var value: JSONReader?
             var object = JSONObject()
             try reader.beginObject()
@@ -126,27 +189,12 @@ struct PatchList {
                     object.members.append(.init(name: key, value: try reader.value()))
                 }
             }
-            guard let value else {
-                throw Problem(.invalidJSON, "the patch \(patches.count) lacks its member \"value\"")
-            }
-            let path = try object.takeMember()
-            let request = try SelectionRequest(&object)
-            try object.finish("a patch")
-            let place = try DataTarget(target.open, path: path, request, context)
-            try place.requireWritable()
-            patches.append(Patch(target: place, value: value))
-            partCount += place.partCount
-            guard partCount <= mostParts else {
-                throw Problem(.tooLarge, "expected patches of at most \(mostParts) arrays together, got more")
-            }
+            elements.append(PatchElement(place: place, object: object, reader: value))
         }
         if try reader.nextKey() != nil { throw Problem(.invalidJSON, "expected nothing beside patches") }
         try reader.finish()
-        return patches
+        return elements
     }
-
-    /// So many arrays may be written by one body, counted again for each patch.
-    private static let mostParts = 200_000
 }
 
 extension DataTarget {

@@ -76,7 +76,7 @@ extension Segment {
         return file.source(0..<file.count)
     }
 
-    private func regions(_ text: String) throws -> [Region] {
+    fileprivate func regions(_ text: String) throws -> [Region] {
         try text.split(separator: ",").map { word in
             let numbers = word.split(separator: ":").compactMap { Int($0) }
             guard numbers.count == 2 else { throw Failure("expected offset:count, got \(word)") }
@@ -86,6 +86,26 @@ extension Segment {
 }
 
 extension SegmentDirectory {
+    /// Writes the input into regions of several segments, the same in each, as one write.
+    func writeTogether(_ regions: String, _ names: [SegmentName]) throws {
+        let bytes = input()
+        let share = bytes.count / names.count
+        try bytes.withUnsafeBytes { bytes in
+            let segments = try names.map { try load($0) }
+            let pieces = try segments.enumerated().map { number, segment in
+                let piece = UnsafeRawBufferPointer(rebasing: bytes[number * share..<(number + 1) * share])
+                return JointWrite.Piece(
+                    to: segment,
+                    regions: try segment.regions(regions),
+                    bytes: ByteSource(piece, release: nil),
+                    coversWhole: false
+                )
+            }
+            let write = try JointWrite(pieces)
+            try withWriteLocks(of: segments, until: .after(milliseconds: 10_000)) { locks in try locks.commit(write) }
+        }
+    }
+
     /// Publishes an array of the bytes of the input.
     func publish(_ name: String, replacing: Bool) throws {
         let bytes = input()
