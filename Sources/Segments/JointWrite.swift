@@ -23,15 +23,16 @@ package final class JointWrite: Sendable {
     private let file: StagedFile
     private let records: [StagedRecords]
 
-    /// Stages the bytes and the records of pieces for segments of one directory, each another one.
+    /// Stages the bytes and the records of pieces for segments of one directory, no two of one uuid.
     ///
     /// All that needs memory is done here: ``SegmentError/outOfSpace(_:)`` comes before a lock is taken.
     package init(_ pieces: [Piece]) throws(SegmentFailure) {
-        let ordered = pieces.sorted { $0.segment.uuid < $1.segment.uuid }
-        for (piece, next) in zip(ordered, ordered.dropFirst()) {
-            precondition(piece.segment.uuid != next.segment.uuid, "a joint write has one piece for each segment")
-            precondition(piece.segment.directory === next.segment.directory, "a joint write stays in its directory")
-        }
+        let byUUID = Dictionary(uniqueKeysWithValues: pieces.map { ($0.segment.uuid, $0) })
+        let ordered = Segment.inLockingOrder(pieces.map(\.segment)).compactMap { byUUID[$0.uuid] }
+        precondition(
+            ordered.allSatisfy { $0.segment.directory === ordered[0].segment.directory },
+            "a joint write stays in its directory"
+        )
         var placed: [Piece] = []
         var records: [StagedRecords] = []
         guard let first = ordered.first?.segment else { preconditionFailure("a joint write has a segment") }

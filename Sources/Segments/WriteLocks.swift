@@ -19,6 +19,11 @@ package struct WriteLocks: ~Copyable {
     }
 }
 
+extension Segment {
+    /// The order in which everybody takes locks who wants more than one.
+    static func inLockingOrder(_ segments: [Segment]) -> [Segment] { segments.sorted { $0.uuid < $1.uuid } }
+}
+
 extension SegmentDirectory {
     /// Runs `body` with the write locks of several of its segments held, waiting for all of them until `deadline`.
     ///
@@ -30,7 +35,7 @@ extension SegmentDirectory {
         until deadline: Deadline,
         _ body: (inout WriteLocks) throws -> R
     ) throws -> R {
-        let ordered = segments.sorted { $0.uuid < $1.uuid }
+        let ordered = Segment.inLockingOrder(segments)
         var held = 0
         // In any order: nobody waits while he frees.
         defer { for segment in ordered[..<held] { segment.lockFile.release() } }

@@ -21,6 +21,8 @@ import shmgate.lock
 from operations import (
     Repair,
     Sweeping,
+    joint_patches,
+    joint_writes,
     layouts,
     namings,
     patch_of_64_mib,
@@ -34,7 +36,7 @@ from random_kills import Battle
 from victims import End, Scene
 
 SEED = 20261125
-SHORT = {"write in the page", "staged write", "create", "replace", "unlink"}
+SHORT = {"write in the page", "staged write", "write over three segments", "create", "replace", "unlink"}
 KILLS = 2000  # at random
 
 
@@ -61,11 +63,18 @@ class Judge:
             copy = shm.snapshot("a", directory=self.scene.directory).tobytes()
         assert copy == reading.content, f"the client reads {difference(copy, expected)}"
         assert len(told) == expected.damaged, f"the client warned {len(told)} times, damaged is {expected.damaged}"
+        for name in expected.others:
+            other = plain.read(self.scene.path(name), count)
+            assert expected.describes(other.content), f"{name} reads {difference(other.content, expected)}"
+            assert not other.damaged and not other.page.interrupted, f"{name} is damaged"
+            copy = shm.snapshot(name, directory=self.scene.directory).tobytes()
+            assert copy == other.content, f"the client reads of {name} {difference(copy, expected)}"
 
     def settle(self, expected, mapper, recoveries=1, opener=None):
         """The next one opens the name; then all is in order for ever."""
         self.look(expected)
         (opener or next(self.openers))(expected)
+        self.look(expected)
         if self.scene.leftovers():
             self.by_sweep(expected)
         self.look(expected)
@@ -77,6 +86,10 @@ class Judge:
         page = plain.page_of(path)
         most = expected.most_interrupted + (recoveries - 1 if expected.interrupted else 0)
         assert page.sequence % 2 == 0, f"the sequence is {page.sequence}"
+        for name in expected.others:
+            other = plain.page_of(self.scene.path(name))
+            assert other.sequence in (2, 4), f"the sequence of {name} is {other.sequence}"
+            assert plain.is_free(self.scene.path(name)), f"the lock of {name} is held"
         assert page.damaged == expected.damaged, f"damaged is {page.damaged}, expected {expected.damaged}"
         assert expected.interrupted <= page.interrupted <= most, f"{page.interrupted} interrupted writes"
         assert plain.is_free(path), "the lock is held"
@@ -266,17 +279,19 @@ def main(options, report):
     with folder() as directory:
         executioner = Executioner(report, Scene(options, directory), generator)
         if options.short:
-            for operation in [*writes(), *scribbles(), *namings()]:
+            for operation in [*writes(), *joint_writes(), *scribbles(), *namings()]:
                 if operation.title in SHORT:
                     executioner.everywhere(operation)
             for operation in python_operations():
                 executioner.here_and_there(operation, 6)
         else:
             recoverers = (taking_the_lock, sweeping, starting_a_gateway)
-            for operation in [*writes(), *scribbles(), *namings(), Sweeping()]:
+            short, long = joint_writes()
+            for operation in [*writes(), short, *scribbles(), *namings(), Sweeping()]:
                 executioner.everywhere(operation)
                 executioner.everywhere(operation, recoverers)
-            for operation in [*patches(), Repair(), *requests_for_names(), *layouts()]:
+            executioner.everywhere(long)
+            for operation in [*patches(), *joint_patches(), Repair(), *requests_for_names(), *layouts()]:
                 executioner.everywhere(operation)
             executioner.by_halves(patch_of_64_mib())
             for operation in python_operations():

@@ -79,7 +79,7 @@ def killed(title, *recoverers):
     def judge(place):
         with folder() as directory:
             executioner = Executioner(Verdict(), Scene(place, directory), random.Random(SEED), has_gateway=False)
-            known = [*operations.writes(), *operations.namings(), *operations.scribbles()]
+            known = [*operations.writes(), *operations.joint_writes(), *operations.namings(), *operations.scribbles()]
             executioner.everywhere(next(o for o in known if o.title == title), recoverers)
 
     judge.__name__ = f"kills.py, {title}" + (", and of who recovers" if recoverers else "")
@@ -115,6 +115,25 @@ def queue(place):
             writer.stdin.close()
             status = writer.wait(PATIENCE)
         holds(status == 1, "it went past the turnstile that somebody else stood in")
+
+
+def circle(place):
+    """Who wants two segments has the one of the lesser uuid when he waits for the other, whatever order he was given."""
+    with folder() as directory:
+        scene = Scene(place, directory)
+        for name in ("a", "b"):
+            plain.make(scene.path(name), operations.OLD)
+        lesser, greater = sorted(("a", "b"), key=lambda name: plain.page_of(scene.path(name)).uuid)
+        with open(scene.path(greater), "r+b") as file:
+            plain.lock_range(file.fileno(), plain.F_OFD_SETLK, fcntl.F_WRLCK, plain.LOCK)
+            writer = _start(scene, "together", "100:200", greater, lesser)
+            writer.stdin.write(operations.NEW[100:300] * 2)
+            writer.stdin.close()
+            _await_waiter(writer, scene.path(greater))
+            is_held = not plain.is_free(scene.path(lesser))
+        status = writer.wait(PATIENCE)
+        holds(is_held, "it waits for the second and does not hold the first: two such writers wait for each other")
+        holds(status == 0, "it did not write when the lock was free")
 
 
 def living_maker(place):
@@ -184,6 +203,7 @@ def _await_waiter(process, path):
 COPY = "Sources/CSegment/copy.c"
 SEGMENTS = "Sources/Segments/"
 LOCK = SEGMENTS + "WriteLock.swift"
+JOINT = killed("write over three segments")
 
 MUTANTS = [
     Mutant(
@@ -248,6 +268,31 @@ MUTANTS = [
         },
         (killed("staged write", taking_the_lock),),
     ),
+    Mutant("the commit word", SEGMENTS + "WriteLocks.swift", {"            try write.decide()\n": ""}, (JOINT,)),
+    Mutant(
+        "all odd before the commit word",
+        SEGMENTS + "JointWrite.swift",
+        {"try file.writeHead(entries, isCommitted: false)": "try file.writeHead(entries, isCommitted: true)"},
+        (JOINT,),
+    ),
+    Mutant(
+        "the records in the checksum of a joint journal",
+        SEGMENTS + "JointWrite.swift",
+        {"head.encoded(crcOver: covered, then: records)": "head.encoded(crcOver: covered)"},
+        (JOINT,),
+    ),
+    Mutant(
+        "the file for the others of a joint write",
+        SEGMENTS + "Journal.swift",
+        {"guard journal.head.kind == 2 else { return }": "guard journal.head.kind >= 2 else { return }"},
+        (JOINT,),
+    ),
+    Mutant(
+        "the order of the locks",
+        SEGMENTS + "WriteLocks.swift",
+        {"{ segments.sorted { $0.uuid < $1.uuid } }": "{ segments }"},
+        (circle,),
+    ),
     Mutant(
         "the damage of a half write",
         LOCK,
@@ -266,6 +311,9 @@ IN_THE_MODEL = {
     "the fence": "no fence after the odd sequence",
     "the odd store": "no odd sequence",
     "the turnstile": "no turnstile",
+    "the commit word": "writes over two segments",
+    "all odd before the commit word": "writes over two segments",
+    "the order of the locks": "writes over two segments",
 }
 
 

@@ -44,6 +44,7 @@ class Expected:
     interrupted: int = 0
     most_interrupted: int = 0
     relic: int = plain.LIVE  # the state that mappers of the old segment see, if the name leads there no more
+    others: tuple = ()  # names of segments that have to hold the same, undamaged
 
     def describes(self, content):
         if len(self.contents) == 1:
@@ -144,6 +145,38 @@ def writes():
         content, packed = spliced(old, regions, new)
         words = [command, "a", regions, *(["whole"] if settings.get("covers_whole") else [])]
         yield Operation(title, side(*words, data=packed), old=old, new=content, **settings)
+
+
+class Together(Operation):
+    """A write over several segments: all of them hold the old, or all the new, whenever and by whomever they are read."""
+
+    names = ("a", "b", "c")
+
+    def prepare(self, scene):
+        for name in self.names:
+            plain.make(scene.path(name), self.old, self.damaged)
+
+    def judge(self, scene, end, mapper):
+        readings = [plain.read(scene.path(name), len(self.old)) for name in self.names]
+        found = {reading.content for reading in readings}
+        pages = [reading.page.sequence for reading in readings]
+        assert len(found) == 1, f"some are written and some are not, their sequences {pages}"
+        content = found.pop()
+        assert content in (self.old, self.new), "they hold what nobody wrote"
+        assert content == self.new or not end.acknowledged, "acknowledged, and not written"
+        assert not any(reading.damaged or reading.page.interrupted for reading in readings), "one of them is damaged"
+        return Expected((content,), others=self.names[1:])
+
+
+def joint_writes():
+    """Writes of the library over several segments, small and long ones: all are staged."""
+    for title, regions, old, new in [
+        ("write over three segments", "100:200", OLD, NEW),
+        ("long write over three segments", f"4096:50000,70000:{LONG - 70000}", LONG_OLD, LONG_NEW),
+    ]:
+        content, packed = spliced(old, regions, new)
+        words = ["together", regions, *Together.names]
+        yield Together(title, side(*words, data=packed * len(Together.names)), old=old, new=content)
 
 
 def namings():
@@ -268,6 +301,17 @@ def patches():
     )
 
 
+def joint_patches():
+    """POST /patch over three segments, two places in each."""
+    parts = [
+        {"segment": name, "slice": f"{begin}:{end}", "value": list(NEW[begin:end])}
+        for begin, end in ((0, 3), (100, 300))
+        for name in Together.names
+    ]
+    new = spliced(OLD, "0:3,100:200", NEW)[0]
+    yield Together("POST of patches", request("POST", "/patch", {"patches": parts}), new=new)
+
+
 def patch_of_64_mib():
     old, new = pattern(64 << 20, 1), pattern(64 << 20, 2)
     patch = request("PATCH", "/segments/a/data", new, RAW)
@@ -367,6 +411,36 @@ class RecoveryInPython(InPython):
         return Expected((self.new,), self.damaged)
 
 
+class JointRecoveryInPython(Together):
+    """The same of a write over several segments, that died before or behind its commit word."""
+
+    def __init__(self, title, place, each):
+        super().__init__(title, None, new=spliced(OLD, "100:200", NEW)[0], each=each)
+        self._place = place
+
+    def prepare(self, scene):
+        super().prepare(scene)
+        die_at(scene, self._place, "together", "100:200", *self.names, data=NEW[100:300] * 3)
+
+    def run(self, scene, die_at):
+        return scene.child(take_locks, die_at, self.each)[0]
+
+    def count(self, scene):
+        return scene.child(take_locks, 0, self.each)
+
+    def judge(self, scene, end, mapper):
+        expected = super().judge(scene, dataclasses.replace(end, acknowledged=False), mapper)
+        wanted = self.new if self._place == "commit word" else self.old
+        assert expected.contents == (wanted,), "the commit word did not decide"
+        return expected
+
+
+def take_locks(directory):
+    for name in Together.names:
+        with shmgate.exclusive.locked(name, directory, shmgate.lock.Deadline(PATIENCE)):
+            pass
+
+
 def take_lock(directory):
     with shmgate.exclusive.locked("a", directory, shmgate.lock.Deadline(PATIENCE)):
         pass
@@ -409,3 +483,5 @@ def python_operations(each="line"):
         new=spliced(LONG_OLD, "0:90000", LONG_NEW)[0],
         each=each,
     )
+    yield JointRecoveryInPython("Python's recovery of a joint write that was committed", "commit word", each)
+    yield JointRecoveryInPython("Python's recovery of a joint write that was not", "odd sequence", each)

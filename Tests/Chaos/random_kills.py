@@ -82,6 +82,37 @@ class Target:
         assert plain.read(path, self.count).content == reading.content, f"{self.name} changed by the recovery"
 
 
+@dataclasses.dataclass
+class JointTarget(Target):
+    """Several segments that are always written together."""
+
+    others: tuple = ()
+
+    def judge(self, path):
+        reading = plain.read(path, self.count)
+        sent, acknowledged = self.numbers
+        old = self.content if acknowledged == self.before else uniform(self.count, acknowledged)
+        # One that is odd may be void: the others were not odd yet when the gateway died.
+        wanted = (old, uniform(self.count, sent))
+        assert reading.content in wanted, f"{self.name} is not the write {acknowledged} or {sent}"
+        was_within = reading.page.sequence % 2 == 1
+        for other in (self._read(path, name) for name in self.others):
+            assert other.content == reading.content, f"{self.name} and its others are of two writes"
+            assert not reading.damaged and not other.damaged, f"{self.name} is damaged, or one of its others"
+            was_within |= other.page.sequence % 2 == 1
+        self.content = reading.content
+        return was_within, reading
+
+    def judge_recovered(self, path, was_within, reading):
+        super().judge_recovered(path, reading.page.sequence % 2, reading)
+        for name in self.others:
+            other = self._read(path, name)
+            assert other.content == reading.content and not other.damaged, f"{name} changed by the recovery"
+
+    def _read(self, path, name):
+        return plain.read(os.path.join(os.path.dirname(path), name), self.count)
+
+
 class Battle:
     """A directory with a gateway, its clients, and local writers; all but the clients are killed, round after round."""
 
@@ -94,6 +125,7 @@ class Battle:
             Target("long", LONG, _patch),
             Target("list", SHORT, _patch_list),
             Target("named", 4096, _replace),
+            JointTarget("joint", SHORT, _patch_several, others=("joint-b", "joint-c")),
             Target("shared", LONG, _patch, has_one_writer=False),
         ]
         self.by_python = [
@@ -103,7 +135,8 @@ class Battle:
         self.by_side = Target("side", LONG, None)
         self.targets = [*self.by_http, *self.by_python, self.by_side]
         for target in self.targets:
-            plain.make(self.path(target), target.content)
+            for name in (target.name, *getattr(target, "others", ())):
+                plain.make(os.path.join(directory, name), target.content)
 
     def path(self, target):
         return os.path.join(self.directory, target.name)
@@ -211,6 +244,12 @@ def _patch_list(target, number, client):
     half = target.count // 2
     parts = [{"slice": f":{half}", "value": number % PRIME}, {"slice": f"{half}:", "value": number % PRIME}]
     return client.request("PATCH", f"/segments/{target.name}/data", {"patches": parts})
+
+
+def _patch_several(target, number, client):
+    names = (target.name, *target.others)
+    parts = [{"segment": name, "value": number % PRIME} for name in names[number % 3 :] + names[: number % 3]]
+    return client.request("POST", "/patch", {"patches": parts})
 
 
 def _replace(target, number, client):

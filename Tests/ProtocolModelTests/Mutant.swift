@@ -9,6 +9,7 @@ enum Mutant: String, CaseIterable {
     case noChecksum = "no checksum of the journal"
     case commitIgnored = "no commit word"
     case commitBeforeOdd = "the commit word before all sequences are odd"
+    case fileGoneBeforeEven = "a write that is given up takes its file away before all are even"
     case lockedInNoOrder = "two segments locked in no order"
     case journalNotVoided = "an older journal is left standing"
     case journalGoneBeforeEven = "the journal goes before the even sequence"

@@ -117,6 +117,14 @@ import Testing
             )
         }
         expectCaught(
+            .fileGoneBeforeEven,
+            model,
+            files: 2,
+            deaths: 1,
+            promises: promises,
+            [.together(1, givesUp: true, .fileGoneBeforeEven), .successor(names: 2)]
+        )
+        expectCaught(
             .lockedInNoOrder,
             model,
             files: 2,

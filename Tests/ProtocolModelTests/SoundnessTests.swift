@@ -126,6 +126,14 @@ import Testing
             [.together(1), .together(2), .successor(names: 2)]
         )
         expectSound(
+            "a write over two that is given up, and another",
+            model,
+            files: 2,
+            deaths: 2,
+            promises: promises,
+            [.together(1, givesUp: true), .together(2), .successor(names: 2)]
+        )
+        expectSound(
             "write over two, local writer to the second",
             model,
             files: 2,

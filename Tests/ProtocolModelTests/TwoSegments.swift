@@ -1,7 +1,14 @@
 extension Program {
     /// A write over both segments with one staged file, kind 3: lock both in order, journals, all odd, commit word, apply,
     /// all even, unlink.
-    static func together(_ value: UInt16, order: [Int] = [0, 1], _ mutant: Mutant? = nil) -> Program {
+    ///
+    /// One that gives up, for a file is gone say, makes all even again without the commit word, and only then unlinks.
+    static func together(
+        _ value: UInt16,
+        order: [Int] = [0, 1],
+        givesUp: Bool = false,
+        _ mutant: Mutant? = nil
+    ) -> Program {
         let write = Write(value: value)
         return Program("gateway \(value)") { program in
             program.stage(write.value)
@@ -17,11 +24,14 @@ extension Program {
                 program.load(.sequence, into: .sequence)
                 program.makeOdd(mutant)
             }
-            if mutant != .commitBeforeOdd { program.commitStaged() }
-            for file in 0..<2 {
-                program.use(file: file)
-                program.store(.value(write.value), at: .data0)
-                program.store(.value(write.value), at: .data1)
+            if givesUp, mutant == .fileGoneBeforeEven { program.unlinkStaged() }
+            if !givesUp {
+                if mutant != .commitBeforeOdd { program.commitStaged() }
+                for file in 0..<2 {
+                    program.use(file: file)
+                    program.store(.value(write.value), at: .data0)
+                    program.store(.value(write.value), at: .data1)
+                }
             }
             for file in 0..<2 {
                 program.use(file: file)
@@ -29,12 +39,12 @@ extension Program {
                 program.local { $0[$1, .sequence] -= 1 }
                 program.makeEven(write, mutant)
             }
-            program.unlinkStaged()
+            if !givesUp || mutant != .fileGoneBeforeEven { program.unlinkStaged() }
             for file in 0..<2 {
                 program.use(file: file)
                 program.unlock()
             }
-            program.local { world, _ in world.acknowledge(write.value) }
+            if !givesUp { program.local { world, _ in world.acknowledge(write.value) } }
             program.label("end")
         }
     }
