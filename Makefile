@@ -45,8 +45,8 @@ format: ## format the Swift sources in place
 
 sanitize: ## run the Swift tests under the thread and the address sanitizer
 	@Scripts/install-dependencies.sh
-	swift test --sanitize=thread --scratch-path "$$SCRATCH-tsan"
-	swift test --sanitize=address --scratch-path "$$SCRATCH-asan"
+	TSAN_OPTIONS=handle_sigbus=0 swift test --sanitize=thread --scratch-path "$$SCRATCH-tsan"
+	ASAN_OPTIONS=handle_sigbus=0:detect_leaks=0 swift test --sanitize=address --scratch-path "$$SCRATCH-asan"
 
 bench: ## measure against nginx (ARGS=--quick for a short run)
 	@Scripts/install-dependencies.sh bench

@@ -101,7 +101,7 @@ import Testing
     @Test("a chain of templates that each double what they are given ends in an error, not in all of memory")
     func doubling() async throws {
         await #expect(processExitsWith: .success) {
-            Watchdog.start(seconds: 60)
+            Watchdog.start(seconds: 600)
             let registry = LayoutRegistry()
             func register(_ kind: String, _ json: String) throws {
                 registry.register(try LayoutTemplate(kind: kind, .parse(json)))
