@@ -55,9 +55,11 @@ final class Acceptor: Sendable {
             if nowNs >= nextSweepNs {
                 nextSweepNs = nowNs + 1_000_000_000
                 sweep(at: nowNs)
+                for descriptor in server.takePartings() { turnedAway.keep(descriptor) }
                 if let line = turnedAway.sweep(at: nowNs) { server.log(.warning, line) }
             }
         }
+        for descriptor in server.takePartings() { turnedAway.keep(descriptor) }
         turnedAway.closeAll()
     }
 

@@ -1,4 +1,5 @@
 internal import CMicroHTTPD
+internal import Glibc
 
 extension Exchange {
     /// The header block is complete: gate, then admission.
@@ -43,7 +44,23 @@ extension Exchange {
         receive(bytes)
         record.count(bytes.count)
         // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
-        return contentLength == nil && dropped > record.server.configuration.maxDrainBytes ? .NO : .YES
+        guard contentLength == nil, dropped > record.server.configuration.maxDrainBytes else { return .YES }
+        part()
+        return .NO
+    }
+
+    /// Answers past libmicrohttpd, which answers only behind a whole body, and keeps the socket until the client has
+    /// read that.
+    private func part() {
+        var last = response
+        response = nil
+        if last == nil, case .now(let answer) = record.server.service.answer(self, mayBlock: false) { last = answer }
+        guard let last else { return }
+        let descriptor = fcntl(record.descriptor, F_DUPFD_CLOEXEC, 0)
+        last.withWireBytes { bytes in
+            _ = send(record.descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+        if descriptor >= 0 { record.server.keepParting(descriptor) }
     }
 
     /// The body is complete.
@@ -64,6 +81,7 @@ extension Exchange {
 
     private func queue(_ response: Response) -> MHD_Result {
         phase = .queued
+        releaseBody()
         record.enter(.sending)
         return response.queue(on: connection)
     }
@@ -79,9 +97,10 @@ extension Exchange {
     private func moveToWorker() -> MHD_Result {
         let server = record.server
         phase = .working
+        queuedNs = monotonicNs()
         record.enter(.working)
         MHD_suspend_connection(connection)
-        let isTaken = server.workers.submit { [self] in
+        let isTaken = server.workers.submit(crowd: crowd) { [self] in
             if case .now(let response) = server.service.answer(self, mayBlock: true) {
                 self.response = response
             } else {

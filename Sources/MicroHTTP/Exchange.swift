@@ -36,6 +36,11 @@ package final class Exchange: @unchecked Sendable {
     package private(set) var bodyIsUnwelcome = false
     /// Asked before each piece of the body; false drops it and the rest.
     package var mayTake: ((Int) -> Bool)?
+    /// What this request may have to wait for together with others, if it needs a worker: those of one crowd never keep
+    /// all workers waiting.
+    package var crowd: String?
+    /// When a worker was first asked for, by the monotonic clock; nil before that.
+    var queuedNs: Int64?
     /// The service's own; released with the exchange.
     package var state: AnyObject?
 
@@ -74,6 +79,7 @@ package final class Exchange: @unchecked Sendable {
     deinit {
         target.deallocate()
         free(collected)
+        response?.discard()
         Self.live.add(-1)
     }
 
@@ -117,8 +123,20 @@ package final class Exchange: @unchecked Sendable {
         return wanted.values
     }
 
+    /// Since when it waits for a worker, by the monotonic clock; since now, if it never did.
+    package func waitsSinceNs() -> Int64 { queuedNs ?? monotonicNs() }
+
     /// The collected body; valid while the exchange is.
     package var body: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: collected, count: collectedCount) }
+
+    /// Lets go of the body and of the service's own: the answer is known, and may take long to be fetched.
+    func releaseBody() {
+        intake = .drop
+        state = nil
+        free(collected)
+        collected = nil
+        (collectedCount, collectedCapacity) = (0, 0)
+    }
 
     func setMethod(_ name: UnsafePointer<CChar>) {
         methodName = String(cString: name)

@@ -15,7 +15,8 @@ struct Pace {
 
     /// Takes note of all that was moved so far; true if it was too little.
     ///
-    /// A client that owes nothing, for all that there is was moved, begins anew.
+    /// A client that owes nothing, for all that there is was moved, begins anew as long as it is given more: to one that
+    /// is given nothing, for as long as a pause may last, nothing will be given any more.
     mutating func isTooSlow(
         nowNs: Int64,
         moved total: UInt64,
@@ -25,7 +26,7 @@ struct Pace {
         let longestNs = Self.pauseNs(configuration)
         let gained = total > moved ? total - moved : 0
         moved = total
-        if owesNothing {
+        if owesNothing, gained > 0 {
             deadlineNs = nowNs + longestNs
         } else if gained > 0 {
             let earnedNs = Double(gained) / configuration.minBytesPerSecond * 1e9  // infinite for a rate of 0

@@ -62,6 +62,9 @@ extension Response {
         (Array(text.utf8) + body).withUnsafeBytes(send)
     }
 
+    /// Frees the body of an answer that nobody is there to take.
+    func discard() { if case .allocated(let bytes) = body { free(bytes.baseAddress) } }
+
     /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
     func queue(on connection: OpaquePointer) -> MHD_Result {
         guard let made = make() else { return .NO }

@@ -53,6 +53,8 @@ package final class Server: Sendable {
     let service: any Service
     let log: @Sendable (LogLevel, String) -> Void
     let workers: WorkerPool
+    /// Sockets that libmicrohttpd has closed, answered past it; for the acceptor to end.
+    private let partings = Locked<[Int32]>([])
     let connections = ConnectionTable()
     let activeRequests = Counter()
     private let running = Locked<Running?>(nil)
@@ -125,7 +127,19 @@ package final class Server: Sendable {
         workers.stop()
         while activeRequests.current > 0, monotonicNs() < deadlineNs + 10_000_000_000 { usleep(2_000) }
         for loop in stopping.loops { loop.stop() }
+        for descriptor in takePartings() { close(descriptor) }
         running.withLock { $0 = nil }
+    }
+
+    /// Gives the acceptor a socket that was answered past libmicrohttpd, to be ended when its client has read that.
+    func keepParting(_ descriptor: Int32) { partings.withLock { $0.append(descriptor) } }
+
+    /// The sockets that were answered past libmicrohttpd since the last time; the caller owns them.
+    func takePartings() -> [Int32] {
+        partings.withLock { partings in
+            defer { partings = [] }
+            return partings
+        }
     }
 
     /// The event loop with the fewest connections.

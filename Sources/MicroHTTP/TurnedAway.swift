@@ -1,10 +1,11 @@
 internal import CMicroHTTPD
 internal import Glibc
 
-/// Connections beyond the limit: each was told so, and stays until its client has read that.
+/// Connections that have their last answer: beyond the limit, or with a body that does not end; each stays until its
+/// client has read that.
 ///
-/// To close at once would often take the answer away again: a request that comes afterwards is answered with a reset,
-/// and that overtakes what was not read yet. Only the acceptor's thread has these, and never more than a few.
+/// To close at once would often take the answer away again: what comes afterwards is answered with a reset, and that
+/// overtakes what was not read yet. Only the acceptor's thread has these, and never more than a few.
 struct TurnedAway {
     /// So many may wait for their clients; the oldest goes for a new one.
     static let most = 64
@@ -26,6 +27,11 @@ struct TurnedAway {
         response.withWireBytes { bytes in
             _ = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
+        keep(descriptor)
+    }
+
+    /// Keeps a connection that was answered, and says that nothing follows; owns its descriptor from now on.
+    mutating func keep(_ descriptor: Int32) {
         shutdown(descriptor, Int32(SHUT_WR))
         if waiting.count == Self.most { close(waiting.removeFirst().descriptor) }
         waiting.append((descriptor, monotonicNs() + Self.patienceNs))

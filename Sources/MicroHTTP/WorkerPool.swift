@@ -2,13 +2,18 @@ internal import Glibc
 
 /// A bounded number of threads for work that may take long.
 ///
+/// Jobs of one crowd, which may all wait for the same thing, never take more than half of the threads: the others' jobs
+/// pass them in the queue.
+///
 /// `@unchecked Sendable` because the mutable state is only touched under the mutex.
 final class WorkerPool: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    /// What waits, behind empty places of what was taken.
-    private var jobs: [(() -> Void)?] = []
-    private var next = 0
+    /// What waits, the first first.
+    private var jobs: [Job] = []
+    /// How many threads work on the jobs of each crowd.
+    private var working: [String: Int] = [:]
+    private let crowdLimit: Int
     private var isStopping = false
     private let queueLimit: Int
     private var threads: [PlatformThread] = []
@@ -16,6 +21,7 @@ final class WorkerPool: @unchecked Sendable {
     /// Starts `count` threads; more than `queueLimit` waiting jobs are refused.
     init(count: Int, queueLimit: Int) {
         self.queueLimit = queueLimit
+        crowdLimit = max(1, count / 2)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wake, nil)
         for index in 0..<count { threads.append(PlatformThread(name: "worker-\(index)") { [self] in work() }) }
@@ -28,12 +34,17 @@ final class WorkerPool: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Queues a job; false if the queue is full.
-    func submit(_ job: @escaping () -> Void) -> Bool {
+    private struct Job {
+        let crowd: String?
+        let run: () -> Void
+    }
+
+    /// Queues a job, perhaps one of a crowd; false if the queue is full.
+    func submit(crowd: String? = nil, _ run: @escaping () -> Void) -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        guard !isStopping, jobs.count - next < queueLimit else { return false }
-        jobs.append(job)
+        guard !isStopping, jobs.count < queueLimit else { return false }
+        jobs.append(Job(crowd: crowd, run: run))
         pthread_cond_signal(wake)
         return true
     }
@@ -49,26 +60,39 @@ final class WorkerPool: @unchecked Sendable {
     }
 
     private func work() {
-        while let job = take() { job() }
+        while let crowd = takeAndRun() { leave(crowd) }
     }
 
-    private func take() -> (() -> Void)? {
+    /// Runs the next job to its end, and lets go of it; its crowd, or nil if there will be no more.
+    private func takeAndRun() -> String?? {
+        guard let job = take() else { return nil }
+        job.run()
+        return .some(job.crowd)
+    }
+
+    private func take() -> Job? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        while next == jobs.count {
-            if isStopping { return nil }
+        while true {
+            if let index = jobs.firstIndex(where: { job in
+                job.crowd.map { working[$0, default: 0] < crowdLimit } ?? true
+            }) {
+                let job = jobs.remove(at: index)
+                if let crowd = job.crowd { working[crowd, default: 0] += 1 }
+                return job
+            }
+            if isStopping, jobs.isEmpty { return nil }
             pthread_cond_wait(wake, mutex)
         }
-        let job = jobs[next]
-        jobs[next] = nil  // what a finished job holds must not wait until the others are taken
-        next += 1
-        if next == jobs.count {
-            jobs.removeAll(keepingCapacity: true)
-            next = 0
-        } else if next >= 1_024 {
-            jobs.removeFirst(next)
-            next = 0
-        }
-        return job
+    }
+
+    /// Makes room for another job of the crowd, which may have been passed over.
+    private func leave(_ crowd: String?) {
+        guard let crowd else { return }
+        pthread_mutex_lock(mutex)
+        let left = working[crowd, default: 1] - 1
+        working[crowd] = left > 0 ? left : nil
+        pthread_cond_broadcast(wake)
+        pthread_mutex_unlock(mutex)
     }
 }

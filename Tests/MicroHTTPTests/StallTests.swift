@@ -241,14 +241,15 @@ import Testing
         #expect((1...1_000).first { client.isTooSlow(at: Double($0), moved: UInt64($0) * 500) } == 121)
     }
 
-    @Test("without a least rate any byte is enough, and who owes nothing is not late")
+    @Test("without a least rate any byte is enough, and who took all there was is late when nothing more comes")
     func noRate() {
         let client = PacedClient(rate: 0)
         for minute in 1...100 { #expect(!client.isTooSlow(at: Double(minute) * 60, moved: UInt64(minute))) }
         for minute in 102...200 {
-            #expect(!client.isTooSlow(at: Double(minute) * 60, moved: 100, owesNothing: true))
+            #expect(!client.isTooSlow(at: Double(minute) * 60, moved: UInt64(minute), owesNothing: true))
         }
-        #expect(client.isTooSlow(at: 202 * 60, moved: 100))
+        #expect(!client.isTooSlow(at: 201 * 60, moved: 200, owesNothing: true))
+        #expect(client.isTooSlow(at: 201 * 60 + 0.001, moved: 200, owesNothing: true))
     }
 }
 

@@ -143,7 +143,10 @@ final class TestService: Service {
 
     func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let path = String(decoding: exchange.path, as: UTF8.self)
-        if !mayBlock, path.hasPrefix("/later") || path.hasPrefix("/held") { return .later }
+        if !mayBlock, path.hasPrefix("/later") || path.hasPrefix("/held") {
+            if exchange.query != nil { exchange.crowd = path }
+            return .later
+        }
         if path == "/held" {
             working.add(1, ordering: .sequentiallyConsistent)
             latch.wait()

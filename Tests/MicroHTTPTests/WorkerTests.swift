@@ -49,6 +49,25 @@ import Testing
         }
     }
 
+    @Test("those who wait for one thing leave half of the workers to the others, and are all answered in the end")
+    func crowd() throws {
+        try withServer { configuration in
+            configuration.workers = 4
+        } _: { server in
+            let held = try (0..<6).map { _ in try server.connect() }
+            for client in held { try client.send(get("/held?crowd")) }
+            #expect(eventually { server.service.working.current == 2 })
+            for index in 0..<20 {
+                let other = try server.connect()
+                try other.send(get("/later?\(index)"))
+                #expect(try other.read().text == "/later?\(index)")
+            }
+            #expect(server.service.working.current == 2)
+            server.service.latch.open()
+            for client in held { #expect(try client.read().text == "hello") }
+        }
+    }
+
     @Test("a client that vanishes while a worker has his request is noticed when the worker is done")
     func vanishesMeanwhile() throws {
         try withServer { server in
