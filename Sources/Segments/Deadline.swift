@@ -10,6 +10,12 @@ public struct Deadline: Sendable {
     /// Waits for ever.
     public static let never = Deadline(monotonicNs: -1)
 
+    /// Whether nobody shall wait at all.
+    var isImmediate: Bool { monotonicNs == 0 }
+
+    /// Waits until an instant of `CLOCK_MONOTONIC`, in nanoseconds and positive; one that has passed waits no more.
+    package static func at(monotonicNs: Int64) -> Deadline { Deadline(monotonicNs: max(monotonicNs, 1)) }
+
     /// Waits this long from now.
     public static func after(milliseconds: Int64) -> Deadline {
         Deadline(monotonicNs: Clock.monotonicNs() + milliseconds * 1_000_000)

@@ -20,6 +20,19 @@ struct FileDescriptor: ~Copyable {
         return number >= 0 ? .success(number) : .failure(SystemError("open"))
     }
 
+    /// Opens a name for writing too where its mode allows that, else for reading; tells which.
+    static func openAsAllowed(
+        _ name: String,
+        in directory: Int32
+    ) -> Result<(number: Int32, isWritable: Bool), SystemError> {
+        switch open(name, in: directory, flags: O_RDWR) {
+        case .success(let number): return .success((number, true))
+        case .failure(let error):
+            guard error.code == EACCES || error.code == EROFS || error.code == EPERM else { return .failure(error) }
+        }
+        return open(name, in: directory, flags: O_RDONLY).map { ($0, false) }
+    }
+
     /// What the open file is.
     ///
     /// The corresponding C function is `fstat`.

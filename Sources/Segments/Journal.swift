@@ -40,6 +40,7 @@ struct Journal: Sendable {
         let records = JournalRecord.records(of: regions)
         let inline = records.reduce(0) { $0 + $1.headBytes + $1.byteCount }
         if inline <= capacity {
+            let bytes = try bytes.inPrivateMemory()
             return (Journal(place: .page(JournalRecord.encode(records, inline: bytes))), bytes)
         }
         let source: ByteSource

@@ -21,6 +21,11 @@ final class LockFile: @unchecked Sendable {
         mutex.deallocate()
     }
 
+    /// Opens the description ahead, by one who may do so now and perhaps not later; nobody else has the object yet.
+    func open(_ open: () throws(SegmentError) -> Int32) throws(SegmentError) {
+        if descriptor < 0 { descriptor = try open() }
+    }
+
     /// Takes the mutex, then the turnstile, then the lock, then frees the turnstile; waits in turn, until `deadline`.
     ///
     /// `open` is called the first time, for a descriptor that this object then owns.

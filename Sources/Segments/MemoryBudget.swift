@@ -104,7 +104,8 @@ package final class MemoryBudget: @unchecked Sendable {
 /// `@unchecked Sendable` because it grows only while one thread has it: the one that a body comes in on.
 package final class MemoryReservation: @unchecked Sendable {
     private let budget: MemoryBudget
-    private var byteCount: Int
+    /// How many bytes.
+    package private(set) var byteCount: Int
 
     fileprivate init(_ byteCount: Int, of budget: MemoryBudget) {
         self.byteCount = byteCount

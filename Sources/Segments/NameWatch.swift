@@ -1,5 +1,6 @@
 internal import CSegment
 internal import Glibc
+internal import Synchronization
 
 /// Waits for names of a directory to be taken away or given to other files, whoever does it.
 ///
@@ -19,6 +20,8 @@ package final class NameWatch: Sendable {
     /// The inotify descriptor; -1 is one that `poll` passes over.
     private let events: Int32
     private let bell: Int32
+    /// Whether the kernel gave the watch up: the directory itself is gone.
+    private let isBlind = Atomic(false)
     /// How often everything is looked at without a watch.
     private static let blindMilliseconds: Int32 = 1_000
 
@@ -53,7 +56,9 @@ package final class NameWatch: Sendable {
     /// Waits for a change or for the bell, at most so long; nil is without end.
     package func wait(atMost milliseconds: Int32? = nil) -> Change {
         var limit = milliseconds ?? -1
-        if failure != nil { limit = limit < 0 ? Self.blindMilliseconds : min(limit, Self.blindMilliseconds) }
+        if failure != nil || isBlind.load(ordering: .relaxed) {
+            limit = limit < 0 ? Self.blindMilliseconds : min(limit, Self.blindMilliseconds)
+        }
         var sources = [
             pollfd(fd: events, events: Int16(POLLIN), revents: 0), pollfd(fd: bell, events: Int16(POLLIN), revents: 0),
         ]
@@ -62,7 +67,8 @@ package final class NameWatch: Sendable {
         var count: UInt64 = 0
         _ = read(bell, &count, MemoryLayout.size(ofValue: count))
         if failure != nil { return .everything }
-        return changes()
+        let change = changes()
+        return isBlind.load(ordering: .relaxed) ? .everything : change
     }
 
     /// Reads what the kernel has queued.
@@ -80,7 +86,8 @@ package final class NameWatch: Sendable {
                     let mask = bytes.loadUnaligned(fromByteOffset: next + 4, as: UInt32.self)
                     let length = Int(bytes.loadUnaligned(fromByteOffset: next + 12, as: UInt32.self))
                     let text = bytes[(next + Self.headBytes)..<(next + Self.headBytes + length)].prefix { $0 != 0 }
-                    if mask & UInt32(IN_Q_OVERFLOW) != 0 { hasOverflowed = true }
+                    if mask & UInt32(IN_Q_OVERFLOW | IN_UNMOUNT) != 0 { hasOverflowed = true }
+                    if mask & UInt32(IN_IGNORED) != 0 { isBlind.store(true, ordering: .relaxed) }
                     if let name = try? SegmentName(utf8: UnsafeRawBufferPointer(rebasing: text)) { names.insert(name) }
                     next += Self.headBytes + length
                 }

@@ -75,6 +75,18 @@ public final class ByteSource: @unchecked Sendable {
 
     deinit { release?() }
 
+    /// The same bytes where no other process can take them away: those of a staged file are copied.
+    ///
+    /// A neighbour who may write to the segment may cut its staged files as well; the copy sees that, as everything does
+    /// that reads them.
+    func inPrivateMemory() throws(SegmentError) -> ByteSource {
+        guard let (file, start) = staged else { return self }
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
+        let source = ByteSource(UnsafeRawBufferPointer(copy)) { copy.deallocate() }
+        try file.copy(start - file.bodyOffset, into: copy)
+        return source
+    }
+
     private static var nowhere: UnsafeRawPointer { UnsafeRawPointer(UnsafeMutableRawPointer.empty) }
 }
 

@@ -135,8 +135,8 @@ package final class PrivateFolder: Sendable {
     /// What a call that failed means for whoever stores something.
     func refusal(_ error: SystemError) -> SegmentError {
         switch error.code {
-        case EACCES, EPERM, EROFS: .forbidden("the folder \(path) cannot be written to: \(error)")
-        case ENOSPC, ENOMEM, EDQUOT, EFBIG: .outOfSpace("there is no room in the folder \(path): \(error)")
+        case EACCES, EPERM, EROFS: .forbidden("the private folder \(name) cannot be written to: \(error)")
+        case ENOSPC, ENOMEM, EDQUOT, EFBIG: .outOfSpace("there is no room in the private folder \(name): \(error)")
         default: .system(error)
         }
     }

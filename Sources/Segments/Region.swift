@@ -39,6 +39,17 @@ public struct Region: Sendable {
     /// The size of its packed form.
     public var byteCount: Int { count * itemByteCount }
 
+    /// How many pieces its bytes are in, as far as tables of offsets go, neighbours being one piece: a journal has a
+    /// record for each of them.
+    package var pieceCount: Int {
+        guard !isEmpty, let last = axes.lastIndex(where: { $0.byteOffsets != nil }),
+            let table = axes[last].byteOffsets
+        else { return 1 }
+        let step = axes[(last + 1)...].reduce(itemByteCount) { $0 * $1.count }
+        let gaps = zip(table, table.dropFirst()).reduce(0) { $1.1 - $1.0 == step ? $0 : $0 + 1 }
+        return axes[..<last].reduce(gaps + 1) { $0 * $1.count }
+    }
+
     /// The bytes that it is if they are one run in the order of its packed form; nil if it jumps.
     package var contiguousRange: Range<Int>? {
         if isEmpty { return byteOffset..<byteOffset }

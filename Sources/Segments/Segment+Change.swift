@@ -34,17 +34,33 @@ extension Segment {
             return try changeWritable(change, until: deadline, if: condition)
         }
         // The protocol demands that a change be told, and to tell it needs the right to write.
-        try setModeOfOwner(status.mode | 0o200)
-        var change = change
-        if change.mode == nil { change.mode = status.mode }
-        do throws(SegmentError) {
-            let segment = try directory.load(name)
-            guard segment.status.isSameFile(as: status) else { throw .replaced(name.description) }
-            try segment.changeWritable(change, until: deadline, if: condition)
-        } catch {
-            try? setModeOfOwner(status.mode)
-            throw error
+        try openedByOwner(until: deadline).changeWritable(change, until: deadline, if: condition)
+    }
+
+    /// The same segment, opened for writing by its owner, whom its mode keeps from that; its mode stays as it is.
+    ///
+    /// What is open keeps its right when the mode is as before again. That happens under the shared lock, all that a
+    /// read-only description can have: it keeps others off who change the mode.
+    private func openedByOwner(until deadline: Deadline) throws(SegmentError) -> Segment {
+        let lock = FileDescriptor(owning: try openForLock(writable: false))
+        try lockSegment(lock.number, exclusive: false, until: deadline)
+        guard case .success(let now) = lock.status(), now.mode & ~0o200 == status.mode & ~0o200 else {
+            throw .replaced(name.description)  // its mode was changed since: start again by name
         }
+        guard fchmod(lock.number, status.mode | 0o200) == 0 else {
+            throw .from(SystemError("fchmod"), name: name.description)
+        }
+        Failpoint.pass("fchmod for the owner")
+        defer {
+            _ = fchmod(lock.number, status.mode)
+            Failpoint.pass("fchmod back for the owner")
+        }
+        let segment = try directory.load(name)
+        guard segment.status.isSameFile(as: status), segment.mapping.isWritable else {
+            throw .replaced(name.description)
+        }
+        try segment.lockFile.open { () throws(SegmentError) in try segment.openForLock(writable: true) }
+        return segment
     }
 
     private func changeWritable(
@@ -58,19 +74,6 @@ extension Segment {
         }
     }
 
-    /// Changes the mode without the lock, through a description that may only read.
-    private func setModeOfOwner(_ mode: UInt32) throws(SegmentError) {
-        switch FileDescriptor.open(name.description, in: directory.descriptor, flags: O_RDONLY) {
-        case .failure(let error): throw .from(error, name: name.description)
-        case .success(let number):
-            let file = FileDescriptor(owning: number)
-            guard case .success(let now) = file.status(), now.isSameFile(as: status) else {
-                throw .replaced(name.description)
-            }
-            guard fchmod(file.number, mode) == 0 else { throw .from(SystemError("fchmod"), name: name.description) }
-            Failpoint.pass("fchmod for the owner")
-        }
-    }
 }
 
 extension WriteLock {
@@ -78,49 +81,55 @@ extension WriteLock {
     ///
     /// What can be refused comes first, and is taken back if what follows it is refused.
     fileprivate mutating func apply(_ change: SegmentChange) throws(SegmentError) {
+        let segment = segment
         guard let before = try segment.currentStatus() else { throw .replaced(segment.name.description) }
         let isPinned = segment.isPinned
         let newMode = change.mode.flatMap { $0 == before.mode ? nil : $0 }
         let pins = change.isPinned == true && !isPinned
         let unpins = change.isPinned == false && isPinned
-        if pins { try segment.pinLocked() }
-        do throws(SegmentError) {
-            if let newMode { try setMode(newMode) }
-            if unpins { try unpin(orRestore: newMode == nil ? nil : before.mode) }
-        } catch {
-            if pins { segment.directory.dropPin(of: segment) }
-            throw error
-        }
-        if let expiresNs = change.expiresNs, try expiresNs != segment.vitals().expiresNs {
-            try set(UInt64(bitPattern: expiresNs), at: ControlWord.expires)
-        } else if newMode != nil || pins || unpins {
-            try announceChange()
-        }
-    }
-
-    private func unpin(orRestore mode: UInt32?) throws(SegmentError) {
-        do throws(SegmentError) {
-            try segment.directory.privateFolder.remove(Pin(uuid: segment.uuid, name: segment.name).file)
-        } catch {
-            if let mode { try? setMode(mode) }
-            throw error
-        }
-    }
-
-    private func setMode(_ mode: UInt32) throws(SegmentError) {
-        if let error = segment.lockFile.changeMode(mode) {
-            guard error.code == EPERM || error.code == EROFS || error.code == EACCES else { throw .system(error) }
-            throw .forbidden("expected the owner of the segment \(segment.name) to change its mode: \(error)")
+        let expiresNow = try segment.vitals().expiresNs
+        let newExpiry = change.expiresNs.flatMap { $0 == expiresNow ? nil : $0 }
+        guard newMode != nil || newExpiry != nil || pins || unpins else { return }
+        if newMode != nil || pins { try segment.requireOwner() }
+        try describe { () throws(SegmentError) in
+            if pins { try segment.pinLocked() }
+            do throws(SegmentError) {
+                if let newMode { try segment.setModeLocked(newMode) }
+                if unpins { try segment.unpinLocked(orRestore: newMode == nil ? nil : before.mode) }
+                if let newExpiry { try segment.store(UInt64(bitPattern: newExpiry), at: ControlWord.expires) }
+            } catch {
+                if pins { segment.directory.dropPin(of: segment) }
+                throw error
+            }
         }
     }
 }
 
 extension Segment {
+    /// Mode and pin are the owner's to change; refused before anything has begun.
+    fileprivate func requireOwner() throws(SegmentError) {
+        if status.uid == geteuid() || geteuid() == 0 { return }
+        throw .forbidden("expected the owner of the segment \(name), user \(status.uid), to change its mode or pin it")
+    }
+
+    fileprivate func unpinLocked(orRestore mode: UInt32?) throws(SegmentError) {
+        do throws(SegmentError) {
+            try directory.privateFolder.remove(Pin(uuid: uuid, name: name).file)
+        } catch {
+            if let mode { try? setModeLocked(mode) }
+            throw error
+        }
+    }
+
+    fileprivate func setModeLocked(_ mode: UInt32) throws(SegmentError) {
+        if let error = lockFile.changeMode(mode) {
+            guard error.code == EPERM || error.code == EROFS || error.code == EACCES else { throw .system(error) }
+            throw .forbidden("expected the owner of the segment \(name) to change its mode: \(error)")
+        }
+    }
+
     /// Makes the pin; the write lock is held.
     fileprivate func pinLocked() throws(SegmentError) {
-        guard status.uid == geteuid() || geteuid() == 0 else {
-            throw .forbidden("expected the owner of the segment \(name), user \(status.uid), to pin it")
-        }
         try directory.link(name.description, as: Pin(uuid: uuid, name: name))
         // A process that knows no locks may have moved another file there since the name was checked.
         guard isPinned else {

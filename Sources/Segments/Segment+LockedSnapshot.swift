@@ -13,7 +13,8 @@ extension Segment {
     ) throws(SegmentError) -> Snapshot {
         var mayRecover = isWritable
         while true {
-            let lock = FileDescriptor(owning: try openForLock(writable: false))
+            // Who may write stands in the turnstile like a writer, for the kernel lets readers pass one who waits there.
+            let lock = FileDescriptor(owning: try openForLock(writable: mapping.isWritable))
             try lockSegment(lock.number, exclusive: false, until: deadline)
             let sequence = try sequence()
             if sequence & 1 == 0 {

@@ -12,7 +12,9 @@ extension Segment {
     ) throws(SegmentError) -> UInt64 {
         try withWriteLock(until: deadline) { lock throws(SegmentError) in
             try condition(lock.sequence)
-            if try isDamaged() { try lock.set(0, at: ControlWord.damaged) }
+            if try isDamaged() {
+                try lock.describe { () throws(SegmentError) in try store(0, at: ControlWord.damaged) }
+            }
             return lock.sequence
         }
     }

@@ -72,10 +72,10 @@ extension SegmentDirectory {
     /// A maker who lives holds the lock until he has done that himself.
     private func settle(_ pin: Pin) {
         guard let folder = try? privateFolder.open(),
-            case .success(let number) = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDWR)
+            case .success(let opened) = FileDescriptor.openAsAllowed(pin.file, in: folder.number)
         else { return }
-        let file = FileDescriptor(owning: number)
-        guard file.tryLock(F_WRLCK) else { return }
+        let file = FileDescriptor(owning: opened.number)
+        guard file.tryLock(opened.isWritable ? F_WRLCK : F_RDLCK) else { return }
         Failpoint.pass("lock of the announced pin")
         guard isLinked(pin.name.description, file) else { return drop(pin) }
         complete(pin)
@@ -88,7 +88,7 @@ extension SegmentDirectory {
         guard let segment = try? load(pin.name), segment.uuid == pin.uuid, let state = try? segment.vitals().state,
             state != SegmentState.live.rawValue
         else { return }
-        try? segment.withWriteLock(until: .immediate) { _ in }
+        try? segment.withWriteLock(until: .after(milliseconds: 200)) { _ in }
     }
 
     private func reconcile(_ pin: Pin, until deadline: Deadline) throws(SegmentError) -> PinFinding.Outcome? {
@@ -97,15 +97,12 @@ extension SegmentDirectory {
         if try status(of: pin.name)?.isSameFile(as: link) == true { return nil }
         guard link.isRegular else { return .notBelieved("it is no regular file") }
         guard link.uid == geteuid() || geteuid() == 0 else { return .notBelieved("it belongs to user \(link.uid)") }
-        var isWritable = true
-        var opened = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDWR)
-        if case .failure(let error) = opened, error.code == EACCES || error.code == EROFS || error.code == EPERM {
-            isWritable = false
-            opened = FileDescriptor.open(pin.file, in: folder.number, flags: O_RDONLY)
-        }
         let file: FileDescriptor
-        switch opened {
-        case .success(let number): file = FileDescriptor(owning: number)
+        let isWritable: Bool
+        switch FileDescriptor.openAsAllowed(pin.file, in: folder.number) {
+        case .success(let opened):
+            file = FileDescriptor(owning: opened.number)
+            isWritable = opened.isWritable
         case .failure(let error):
             if error.code == ENOENT { return nil }
             throw .from(error, name: pin.name.description)

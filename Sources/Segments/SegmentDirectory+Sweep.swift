@@ -106,11 +106,16 @@ extension SegmentDirectory {
     /// Unlinks a temporary file that nobody holds, if it still is what it was and `condition` agrees.
     private func remove(_ name: String, if condition: (borrowing FileDescriptor) -> Bool) -> Removal {
         let file: FileDescriptor
-        switch FileDescriptor.open(name, in: descriptor, flags: O_RDWR) {
-        case .success(let number): file = FileDescriptor(owning: number)
+        let isWritable: Bool
+        switch FileDescriptor.openAsAllowed(name, in: descriptor) {
+        case .success(let opened):
+            file = FileDescriptor(owning: opened.number)
+            isWritable = opened.isWritable
         case .failure(let error): return error.code == ENOENT ? .gone : .kept
         }
-        guard case .success(let status) = file.status(), status.isRegular, file.tryLock(F_WRLCK) else { return .kept }
+        // A shared lock is all that a read-only description can have; its maker's excludes that as well.
+        guard case .success(let status) = file.status(), status.isRegular, file.tryLock(isWritable ? F_WRLCK : F_RDLCK)
+        else { return .kept }
         Failpoint.pass("leftover's lock")
         guard isLinked(name, file) else { return .gone }
         guard condition(file) else { return .kept }

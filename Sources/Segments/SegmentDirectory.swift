@@ -30,7 +30,11 @@ public final class SegmentDirectory: Sendable {
 
     /// Opens and maps a segment, for writing too where its mode allows that.
     public func load(_ name: SegmentName) throws(SegmentError) -> Segment {
-        let (number, writable) = try open(name)
+        let (number, writable): (Int32, Bool)
+        switch FileDescriptor.openAsAllowed(name.description, in: descriptor) {
+        case .success(let opened): (number, writable) = opened
+        case .failure(let error): throw .from(error, name: name.description)
+        }
         let file = FileDescriptor(owning: number)
         let status = try Self.check(file.status(), name)
         guard status.isRegular, let bytes = file.bytes(0..<min(ControlPage.byteCount, status.size)) else {
@@ -88,20 +92,6 @@ public final class SegmentDirectory: Sendable {
         if found == 0 { return FileStatus(raw) }
         if errno == ENOENT { return nil }
         throw .from(SystemError("fstatat"), name: name.description)
-    }
-
-    private func open(_ name: SegmentName) throws(SegmentError) -> (number: Int32, writable: Bool) {
-        switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDWR) {
-        case .success(let number): return (number, true)
-        case .failure(let error):
-            guard error.code == EACCES || error.code == EROFS || error.code == EPERM else {
-                throw .from(error, name: name.description)
-            }
-        }
-        switch FileDescriptor.open(name.description, in: descriptor, flags: O_RDONLY) {
-        case .success(let number): return (number, false)
-        case .failure(let error): throw .from(error, name: name.description)
-        }
     }
 
     private static func check(

@@ -44,9 +44,6 @@ package final class SnapshotPool: Sendable {
     private let idle = Locked<[Idle]>([])
     /// Blocks are multiples of this, which is also the size of a huge page.
     private static let granule = 2 << 20
-    /// Idle memory beyond this goes back to the kernel at once.
-    private static let idleLimit = 1 << 30
-
     /// How much may be in use at once; who takes memory asks there first.
     package let budget: MemoryBudget
 
@@ -65,8 +62,24 @@ package final class SnapshotPool: Sendable {
             else { return nil }
             return idle.remove(at: index).block
         }
+        if used == nil { makeRoom() }
         guard let block = used ?? Self.map(capacity) else { return nil }
         return SnapshotMemory(block, count: count, pool: self)
+    }
+
+    /// Gives idle memory back to the kernel, the oldest first, until it stays in the budget beside what is in use.
+    private func makeRoom() {
+        let spareBytes = max(budget.limit - budget.usedBytes, 0)
+        let dropped = idle.withLock { idle -> [Idle] in
+            var byteCount = idle.reduce(0) { $0 + $1.block.capacity }
+            var dropped: [Idle] = []
+            while byteCount > spareBytes, !idle.isEmpty {
+                dropped.append(idle.removeFirst())
+                byteCount -= dropped[dropped.count - 1].block.capacity
+            }
+            return dropped
+        }
+        for entry in dropped { entry.block.unmap() }
     }
 
     /// Gives back to the kernel what nobody has used for so long.
@@ -83,7 +96,7 @@ package final class SnapshotPool: Sendable {
     fileprivate func giveBack(_ block: MemoryBlock) {
         let nowNs = Clock.monotonicNs()
         let isKept = idle.withLock { idle -> Bool in
-            guard idle.reduce(block.capacity, { $0 + $1.block.capacity }) <= Self.idleLimit else { return false }
+            guard idle.reduce(block.capacity, { $0 + $1.block.capacity }) <= budget.limit else { return false }
             idle.append(Idle(block: block, sinceNs: nowNs))
             return true
         }

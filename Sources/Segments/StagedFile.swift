@@ -28,7 +28,7 @@ struct StagedRecords: Sendable {
 /// One thread at a time fills it; sealed, it does not change. `@unchecked Sendable` because of that order.
 public final class StagedFile: @unchecked Sendable {
     /// Where the body begins.
-    private let bodyOffset: Int
+    let bodyOffset: Int
     static let magic: [UInt8] = Array("SHMGJRN\0".utf8)
 
     /// Random bits that name the file.
@@ -69,9 +69,10 @@ public final class StagedFile: @unchecked Sendable {
         recordsEnd = bodyOffset
         self.directory = directory
         file = try directory.createTemporary(Self.name(identity))
-        _ = fchown(file.number, uid_t.max, group)
+        let hasGroup = fchown(file.number, uid_t.max, group) == 0
         Failpoint.pass("fchown of the staged file")
-        _ = fchmod(file.number, mode)
+        // What the segment's group may do is not for ours, if the file cannot be given to that group.
+        _ = fchmod(file.number, hasGroup ? mode : mode & ~0o070)
         Failpoint.pass("fchmod of the staged file")
     }
 

@@ -35,7 +35,7 @@ extension Segment {
         do throws(SegmentError) {
             try checkNameLocked()
             var sequence = try sequence()
-            if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence) }
+            if sequence & 1 == 1 { sequence = try recoverLocked(from: sequence, until: deadline) }
             var lock = WriteLock(segment: self, sequence: sequence)
             try lock.takeBackState()
             return lock
@@ -54,11 +54,14 @@ extension Segment {
     /// Step 2 of writing: somebody died at the odd sequence.
     ///
     /// Returns the even one that ends his write.
-    private func recoverLocked(from sequence: UInt64) throws(SegmentError) -> UInt64 {
+    private func recoverLocked(from sequence: UInt64, until deadline: Deadline) throws(SegmentError) -> UInt64 {
         guard let journal = try Journal.verified(in: self, at: sequence) else {
             try markInterrupted()
             try endRecovery(from: sequence)
             return sequence &+ 1
+        }
+        if deadline.isImmediate, journal.fileBytes > Self.longRecoveryBytes {
+            throw .busy("a writer died, and to finish its write takes longer than who cannot wait has")
         }
         try journal.redo(in: self, onto: mapping)
         if journal.clearsDamage {
@@ -69,6 +72,9 @@ extension Segment {
         Journal.discard(journal, in: self)
         return sequence &+ 1
     }
+
+    /// A write of so many bytes is not finished by who cannot wait.
+    private static let longRecoveryBytes = 1 << 20
 
     private func endRecovery(from sequence: UInt64) throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
@@ -89,6 +95,16 @@ extension Segment {
             let count = try mapping.load(ControlWord.interruptedWrites)
             try mapping.store(count &+ 1, at: ControlWord.interruptedWrites)
             Failpoint.pass("interrupted writes")
+        }
+    }
+}
+
+extension Segment {
+    /// Stores one word of the control page; the lock is held.
+    func store(_ value: UInt64, at word: Int) throws(SegmentError) {
+        try guarded { mapping throws(MappingFault) in
+            try mapping.store(value, at: word)
+            Failpoint.pass("word of the control page")
         }
     }
 }
@@ -123,16 +139,26 @@ extension WriteLock {
 
     /// Sets the state before a name is changed.
     mutating func setState(_ state: SegmentState) throws(SegmentError) {
-        try set(state.rawValue, at: ControlWord.state)
+        try segment.store(state.rawValue, at: ControlWord.state)
+        try announceChange()
     }
 
-    /// Changes one word of the control page; this is a write too, and wakes.
-    mutating func set(_ value: UInt64, at word: Int) throws(SegmentError) {
-        try segment.guarded { mapping throws(MappingFault) in
-            try mapping.store(value, at: word)
-            Failpoint.pass("word of the control page")
+    /// Changes what a description says, as a write that has nothing to redo.
+    ///
+    /// Who dies in it leaves an odd sequence, which the next one ends: no tag stands for two descriptions. A body that
+    /// throws has changed nothing, and the sequence is what it was.
+    mutating func describe(_ body: () throws(SegmentError) -> Void) throws(SegmentError) {
+        let odd = sequence &+ 1
+        try Journal(place: .page([])).store(in: segment, sequence: odd, coversWhole: false)
+        try beginLocked(odd)
+        do throws(SegmentError) {
+            try body()
+        } catch {
+            try? segment.store(sequence, at: ControlWord.sequence)
+            shmgate_wake(segment.mapping.base)
+            throw error
         }
-        try announceChange()
+        try endLocked(odd)
     }
 
     /// Ends a change of what is no data: the next even sequence, and everybody woken.

@@ -84,6 +84,24 @@ import Testing
         #expect(segment.isPinned == !isPinned)
     }
 
+    @Test("whoever dies in a change leaves no tag that stands for two descriptions")
+    func deathInAChange() throws {
+        let segment = try workshop.segment()
+        let before = try segment.sequence()
+        // As a death behind the store of the word leaves it.
+        #expect(throws: SegmentError.busy("dead")) {
+            try segment.withWriteLock(until: .immediate) { lock throws(SegmentError) in
+                try Journal(place: .page([])).store(in: segment, sequence: before + 1, coversWhole: false)
+                try lock.beginLocked(before + 1)
+                try segment.store(5, at: ControlWord.expires)
+                throw SegmentError.busy("dead")
+            }
+        }
+        #expect(try segment.withWriteLock(until: .immediate) { lock in lock.sequence } == before + 2)
+        let vitals = try segment.vitals()
+        #expect(vitals.expiresNs == 5 && !vitals.isDamaged && vitals.interruptedWrites == 0)
+    }
+
     @Test("an old link, or a file that poses as the pin, gives way to the pin")
     func posing() throws {
         let segment = try workshop.segment()

@@ -31,6 +31,22 @@ import Testing
         #expect(try workshop.load("b").totalBytes == 12_288)
     }
 
+    @Test("leftovers that not even their owner may write to go as well")
+    func readOnly() async throws {
+        await #expect(processExitsWith: .success) {
+            let workshop = try Workshop()
+            try #require(chmod(workshop.scratch.path as String, 0o777) == 0)
+            if geteuid() == 0 { try #require(seteuid(65_534) == 0) }
+            let name = ".shmgate-tmp-" + Self.hex
+            try workshop.file(name).write([1, 2, 3])
+            try #require(chmod(workshop.scratch.path(name), 0o444) == 0)
+            try #require(access(workshop.scratch.path(name), W_OK) != 0 || getuid() == 0)
+            #expect(try workshop.directory.sweep() == .init(drafts: 1, journals: 0, kept: 0))
+            #expect(try workshop.scratch.names() == [])
+            if getuid() == 0 { try #require(seteuid(0) == 0) }
+        }
+    }
+
     @Test("a journal of the dead that was never complete goes", arguments: [[], [1, 2, 3], Array("SHMGJRN\0".utf8)])
     func incompleteJournal(bytes: [UInt8]) throws {
         _ = try workshop.segment()

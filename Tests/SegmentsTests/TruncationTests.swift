@@ -43,6 +43,23 @@ import Testing
         #expect(try ForeignLock.isFree(workshop.scratch.path("a")), "the lock is free after the error")
     }
 
+    @Test("a staged body that fits into the page and is cut before its write is an error")
+    func stagedBodyCut() throws {
+        let file = try StagedFile(for: segment)
+        try [UInt8](repeating: 2, count: 8).withUnsafeBytes { try file.append($0) }
+        let name = try #require(try workshop.scratch.names().first { $0.hasPrefix(".shmgate-journal-") })
+        try workshop.file(name).truncate(to: 0)
+        try file.seal()
+        expectCorrupt {
+            _ = try PreparedWrite(
+                to: segment,
+                regions: [segment.run(count: 8)],
+                bytes: file.source(0..<8),
+                coversWhole: false
+            )
+        }
+    }
+
     @Test("a segment cut to nothing and grown again is corrupt, not all zeros")
     func cutAndGrown() throws {
         let size = segment.totalBytes

@@ -157,6 +157,7 @@ class ControlPage:
 
     def __init__(self, mapping: np.ndarray):
         page = memoryview(mapping[:PAGE])
+        self._bytes = page
         self._words = page.cast("Q")
         self._signed = page.cast("q")
         self._halves = page.cast("I")
@@ -192,15 +193,20 @@ class ControlPage:
     def change_state(self, state: int) -> None:
         """Sets the state, which is a write too; the lock is held and the sequence even."""
         self.state = state
-        self._announce()
-
-    def repair(self) -> None:
-        """Clears the damage, which is a write too; the lock is held and the sequence even."""
-        self.damaged = 0
-        self._announce()
-
-    def _announce(self) -> None:
-        """Ends a change of one word."""
         self.wake()
         self.sequence = self.sequence + 2
         self.wake()
+
+    def repair(self, journal: bytes) -> None:
+        """Clears the damage; the lock is held and the sequence even.
+
+        A write that has nothing to redo, as `journal` says: whose death in it leaves an odd sequence, so that no tag
+        stands for a damaged and for a good segment.
+        """
+        self._bytes[JOURNAL : JOURNAL + len(journal)] = journal
+        self.writer_pid = os.getpid()
+        self.wake()
+        self.sequence = self.sequence + 1
+        self.wake()
+        self.damaged = 0
+        self.end_write()

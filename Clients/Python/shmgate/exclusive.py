@@ -47,9 +47,9 @@ def locked(name: str, directory: str, deadline: Deadline) -> Iterator[Segment]:
 
 def _recover(segment: Segment) -> None:
     """Step 2 of writing: somebody died at the odd sequence."""
-    control, fixed = segment.control, segment.fixed
+    control = segment.control
     sequence = control.sequence
-    outcome = replay(segment.base, fixed.uuid, sequence, fixed.data_offset, fixed.total_bytes, segment.directory)
+    outcome = replay(segment, segment.base, sequence)
     if outcome is Outcome.NONE:
         control.damaged = 1
         control.interrupted_writes = control.interrupted_writes + 1

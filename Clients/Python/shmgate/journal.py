@@ -1,4 +1,4 @@
-"""The redo journal of a write that died, as its successor reads it. This package never writes one.
+"""The redo journal of a write that died, as its successor reads it. Of its own this package writes only empty ones.
 
 The head stands at byte 2048 of the control page, its payload in the page or in a staged file beside the segment.
 
@@ -22,11 +22,15 @@ import struct
 import uuid as uuids
 import zlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .control import JOURNAL, PAGE
 from .errors import RecoveryError
+
+if TYPE_CHECKING:
+    from .segment import Segment
 
 _HEAD = struct.Struct("<IIQ16sQ16s")
 _CRC = struct.Struct("<I")
@@ -58,22 +62,21 @@ class _Record:
             self.target[...] = np.frombuffer(self.data(), self.target.dtype).reshape(self.target.shape)
 
 
-def replay(
-    mapping: np.ndarray, uuid: uuids.UUID, sequence: int, data_offset: int, total_bytes: int, directory: str
-) -> Outcome:
+def replay(segment: Segment, mapping: np.ndarray, sequence: int) -> Outcome:
     """Redoes the write that died at the odd `sequence`, if its journal holds.
 
-    `mapping` are the bytes of the segment, uint8 and writable: the mapping itself under the exclusive lock, or a
-    private copy. All records are checked before the first is applied. A staged file that exists and cannot be read is
+    `mapping` are the bytes of the segment, uint8 and writable: its own mapping under the exclusive lock, or a private
+    copy. All records are checked before the first is applied. A staged file that exists and cannot be read is
     `RecoveryError`: somebody else can replay it.
     """
+    uuid = segment.fixed.uuid
     page = mapping[JOURNAL:PAGE].tobytes()
     kind, flags, at, owner, count, name = _HEAD.unpack_from(page)
     if at != sequence or owner != uuid.bytes:
         return Outcome.NONE
     crc = _CRC.unpack_from(page, _HEAD.size)[0]
     crc_of_head = zlib.crc32(page[: _HEAD.size])
-    limits = (mapping, data_offset, total_bytes)
+    limits = (mapping, segment.fixed.data_offset, segment.fixed.total_bytes)
     if kind == 1:
         payload = page[64 : 64 + count]
         if count > PAGE - _PAYLOAD or zlib.crc32(payload, crc_of_head) != crc:
@@ -81,12 +84,14 @@ def replay(
         records = _records(payload, None, limits)
         committed = True
     elif kind in (2, 3):
-        staged = _Staged.open(staged_path(directory, name))
+        staged = _Staged.open(staged_path(segment.directory, name))
         if staged is None:
             return Outcome.NONE
         with staged:
-            payload = staged.payload()
-            if payload is None or len(payload) != count or zlib.crc32(payload, crc_of_head) != crc:
+            if not staged.is_trusted_for(segment.status):
+                return Outcome.NONE
+            payload = staged.payload(count)
+            if payload is None or (kind == 2 and len(staged.entries) != 1) or zlib.crc32(payload, crc_of_head) != crc:
                 return Outcome.NONE
             entry = next((e for e in staged.entries if e[:2] == (uuid.bytes, sequence)), None)
             records = None if entry is None else _records(staged.read(*entry[2:]) or b"", staged, limits)
@@ -95,6 +100,12 @@ def replay(
     else:
         return Outcome.NONE
     return _apply(records, committed, flags)
+
+
+def empty_journal(uuid: uuids.UUID, sequence: int) -> bytes:
+    """The head of a journal in the page for a write, at the odd `sequence`, that has nothing to redo."""
+    head = _HEAD.pack(1, 0, sequence, uuid.bytes, 0, bytes(16))
+    return head + _CRC.pack(zlib.crc32(head))
 
 
 def staged_file(mapping: np.ndarray, directory: str) -> str | None:
@@ -120,9 +131,14 @@ def _apply(records: list[_Record] | None, committed: bool, flags: int) -> Outcom
 
 
 def _records(payload: bytes, staged: _Staged | None, limits: tuple[np.ndarray, int, int]) -> list[_Record] | None:
-    """The records of a payload; None if one of them leaves the buffers, the payload or the staged file."""
+    """The records of a payload; None if one of them leaves the buffers, the payload or the staged file.
+
+    All together have no more bytes than the staged file holds, for records that share their bytes, or use the holes of
+    a sparse file, are work without end.
+    """
     records = []
     at = 0
+    left = math.inf if staged is None else staged.held_bytes
     try:
         while at < len(payload):
             offset, rank, itemsize = struct.unpack_from("<QII", payload, at)
@@ -133,7 +149,8 @@ def _records(payload: bytes, staged: _Staged | None, limits: tuple[np.ndarray, i
             at += 16 + 16 * rank
             count = math.prod(shape) * itemsize
             target = _target(offset, itemsize, shape, strides, limits)
-            if target is None:
+            left -= count
+            if target is None or left < 0:
                 return None
             if staged is None:
                 data = payload[at : at + count]
@@ -158,7 +175,7 @@ def _target(
     """A view of the bytes that a record writes, elements as `V<itemsize>`; None if they leave the buffers."""
     mapping, data_offset, total_bytes = limits
     if 0 in shape or itemsize == 0:
-        return mapping[:0]
+        return None
     reach = [(extent - 1) * stride for extent, stride in zip(shape, strides)]
     first = offset + sum(r for r in reach if r < 0)
     last = offset + sum(r for r in reach if r > 0) + itemsize
@@ -179,9 +196,12 @@ def _target(
 class _Staged:
     """A staged file, open for reading. It owns its descriptor."""
 
-    def __init__(self, descriptor: int, file_bytes: int):
+    def __init__(self, descriptor: int, status: os.stat_result):
         self._descriptor = descriptor
-        self.file_bytes = file_bytes
+        self._uid = status.st_uid
+        self.file_bytes = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        # A sparse file has a size that it does not hold.
+        self.held_bytes = min(self.file_bytes, status.st_blocks * 512)
         self.committed = False
         self.entries: list[tuple[bytes, int, int, int]] = []
 
@@ -194,14 +214,21 @@ class _Staged:
             return None
         except OSError as error:
             raise RecoveryError(f"a writer died and its staged file cannot be read: {error.strerror}") from error
-        status = os.fstat(descriptor)
-        return cls(descriptor, status.st_size if stat.S_ISREG(status.st_mode) else 0)
+        return cls(descriptor, os.fstat(descriptor))
 
     def __enter__(self) -> _Staged:
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
+
+    def is_trusted_for(self, segment: os.stat_result) -> bool:
+        """Whether it can be from somebody who may write to the segment.
+
+        Its owner, root, this user, or anybody where its mode lets others write: a gateway of the segment's group
+        journals in files of its own.
+        """
+        return self._uid in (segment.st_uid, os.geteuid(), 0) or bool(segment.st_mode & 0o022)
 
     def read(self, start: int, count: int) -> bytes | None:
         """The bytes of a range; None if the file does not have them all."""
@@ -224,19 +251,26 @@ class _Staged:
             raise RecoveryError("a staged file was truncated while it was replayed")
         return data
 
-    def payload(self) -> bytes | None:
-        """Head with commit word 0, entries and records: what the checksum covers. Sets `entries` and `committed`."""
+    def payload(self, expected: int) -> bytes | None:
+        """Head with commit word 0, entries and records: what the checksum covers, `expected` bytes.
+
+        Sets `entries` and `committed`. No more is read than was expected, nor than the file really holds.
+        """
+        if expected > self.held_bytes:
+            return None
         head = self.read(0, _STAGED.size)
         if head is None:
             return None
         magic, version, commit, count = _STAGED.unpack(head)
-        if magic != _STAGED_MAGIC or version != 1 or commit > 1 or count > self.file_bytes // _ENTRY.size:
+        if magic != _STAGED_MAGIC or version != 1 or commit > 1 or count > expected // _ENTRY.size:
             return None
         entries = self.read(_STAGED.size, count * _ENTRY.size)
         if entries is None:
             return None
         self.committed = commit == 1
         self.entries = list(_ENTRY.iter_unpack(entries))
+        if _STAGED.size + len(entries) + sum(length for *_, length in self.entries) != expected:
+            return None
         records = [self.read(start, length) for *_, start, length in self.entries]
         if None in records:
             return None

@@ -18,6 +18,7 @@ from .control import LIVE, MAGIC, PAGE, REPLACED, UNLINKED, FixedWords
 from .errors import BusyError, CorruptSegment, NoSuchSegment, SegmentExists, UnsupportedFormat
 from .exclusive import locked
 from .header import Header
+from .journal import empty_journal
 from .layouts import BuiltInLayout, DataArrayLayout, Layout, resolve
 from .layouts.base import AliasedLayout
 from .lock import Deadline, LockDescription
@@ -108,7 +109,7 @@ def repair(name: str, *, directory: str | os.PathLike[str] | None = None, timeou
     """
     with locked(check_name(name), segment_directory(directory), Deadline(timeout)) as segment:
         if segment.control.damaged:
-            segment.control.repair()
+            segment.control.repair(empty_journal(segment.fixed.uuid, segment.control.sequence + 1))
 
 
 def _own_attrs(layout: BuiltInLayout) -> dict[str, Any]:

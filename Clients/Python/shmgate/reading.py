@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import stat
 import time
@@ -97,9 +98,8 @@ def copy_locked(segment: Segment) -> tuple[np.ndarray, bool]:
     base = np.array(segment.base)
     if sequence % 2 == 0:
         return base, segment.control.damaged != 0
-    fixed = segment.fixed
     try:
-        outcome = replay(base, fixed.uuid, sequence, fixed.data_offset, fixed.total_bytes, segment.directory)
+        outcome = replay(segment, base, sequence)
     except RecoveryError:
         outcome = Outcome.NONE
     before = segment.control.damaged != 0
@@ -114,11 +114,24 @@ def warn_damaged(name: str) -> None:
 @contextlib.contextmanager
 def shared(segment: Segment, deadline: Deadline) -> Iterator[None]:
     """Holds the segment's lock shared: nobody writes. `SegmentReplaced` if the name has moved on meanwhile."""
-    with LockDescription(segment.path, writable=False) as lock:
+    with _lock_description(segment.path) as lock:
         if not os.path.samestat(lock.status, segment.status):
             raise SegmentReplaced(f"the name {segment.name!r} leads to another segment now")
         lock.acquire(exclusive=False, deadline=deadline)
         yield
+
+
+def _lock_description(path: str) -> LockDescription:
+    """For writing too where the mode allows that: in the turnstile a reader then stands like a writer.
+
+    Who may only read can only share the turnstile, and the kernel lets sharers pass a writer who waits there.
+    """
+    try:
+        return LockDescription(path, writable=True)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return LockDescription(path, writable=False)
 
 
 @dataclasses.dataclass(frozen=True)

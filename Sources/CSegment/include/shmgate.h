@@ -188,6 +188,7 @@ static inline int shmgate_write_begin(struct shmgate_control *page, int fd, cons
     }
     __atomic_store_n(&page->journal.kind, SHMGATE_JOURNAL_NONE, __ATOMIC_RELAXED);
     __atomic_store_n(&page->writer_pid, (uint64_t)getpid(), __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* who dies here must not leave an odd sequence beside an old journal */
     __atomic_store_n(&page->sequence, sequence + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* no store of data may be seen before the odd sequence */
     return 0;
