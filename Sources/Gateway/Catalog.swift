@@ -1,6 +1,6 @@
+internal import Glibc
 internal import Layouts
 internal import Locks
-internal import Representations
 internal import Segments
 internal import Synchronization
 
@@ -9,7 +9,6 @@ final class OpenSegment: Sendable {
     let segment: Segment
     let header: SegmentHeader
     private let indexes = Locked<[Int: LabelIndex]>([:])
-    private let knownHierarchy = Locked<ZarrNode?>(nil)
 
     init(_ segment: Segment) throws {
         self.segment = segment
@@ -27,18 +26,6 @@ final class OpenSegment: Sendable {
             indexes[firstArray] = index
             return index
         }
-    }
-
-    /// The segment as a Zarr hierarchy; made at the first call, which reads all labels that are texts.
-    ///
-    /// Without leave to block that is a ``Deferral`` where it may take long.
-    func hierarchy(_ context: RequestContext) throws -> ZarrNode {
-        if let known = knownHierarchy.withLock({ $0 }) { return known }
-        let bytes = header.arrays.reduce(0) { $0 + ($1.path.hasSuffix("/bytes") ? $1.byteCount : 0) }
-        try context.leaveEventThread(for: (header.arrays.count * 1_024).addingClamped(bytes.multipliedClamped(by: 16)))
-        let made = try ZarrNode(header.layout, attrs: header.attrs) { try self.index($0, $1).longestText() }
-        knownHierarchy.withLock { $0 = made }
-        return made
     }
 
     /// Makes excerpts of the members.
@@ -64,8 +51,9 @@ final class Catalog: Sendable {
     let directory: SegmentDirectory
     let pins: PinKeeper
     private let open = Locked<[SegmentName: OpenSegment]>([:])
-    /// So many stay open; the kernel allows a process some 65,000 mappings.
-    private static let limit = 16_384
+    /// So many stay open: the kernel allows a process some 65,000 mappings, and each that was written to keeps a
+    /// descriptor, of which half are for connections.
+    private static let limit = min(16_384, Int(clamping: descriptorLimit() / 4))
     /// From here on a header is too large to be read on an event thread.
     private static let largeHeaderBytes = 64 << 10
     /// So many are looked at by one ``tidy()``.
@@ -104,6 +92,13 @@ final class Catalog: Sendable {
         }
         withExtendedLifetime(dropped) {}
         return fresh
+    }
+
+    /// How many descriptors this process may have open.
+    private static func descriptorLimit() -> UInt64 {
+        var limit = rlimit()
+        let code = getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+        return code == 0 ? UInt64(limit.rlim_cur) : 1_024
     }
 
     /// Lets go of one segment, whatever its name leads to now.

@@ -94,9 +94,6 @@ package final class GatewayService: Service {
                 )
             }
             try reserveUpload(exchange, pending)
-            if case .zarr(let name, let path) = pending.route, exchange.method == .put {
-                return try admitChunk(exchange, pending, name, path)
-            }
             guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
                 return .collect(limit: limit)
             }
@@ -118,26 +115,12 @@ package final class GatewayService: Service {
         }
     }
 
-    /// Takes what is put below `/zarr`: chunks as raw bodies are taken, metadata in memory.
-    private func admitChunk(
-        _ exchange: Exchange,
-        _ pending: PendingRequest,
-        _ name: SegmentName,
-        _ path: [String]
-    ) throws -> Admission {
-        let context = RequestContext(exchange: exchange, mayBlock: false)
-        pending.bodyFormat = .raw
-        guard exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
-            let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
-        else { return .collect(limit: configuration.maxBodyBytes) }
-        let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
-        pending.sink = sink
-        return .stream(sink)
-    }
-
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
-        guard let response = response(to: exchange, context) else { return .later }
+        guard let response = response(to: exchange, context) else {
+            exchange.crowd = (exchange.state as? PendingRequest)?.route.segment?.description
+            return .later
+        }
         // Whoever has the answer may send the next body: the room of this one is free by then.
         exchange.mayTake = nil
         (exchange.state as? PendingRequest)?.upload = nil
@@ -174,20 +157,27 @@ package final class GatewayService: Service {
         if length > UInt64(max(uploads.limit - uploads.usedBytes, 0)) { throw uploadProblem }
         guard let reservation = uploads.reserve(0, until: .immediate) else { throw uploadProblem }
         pending.upload = reservation
-        exchange.mayTake = { reservation.grow(by: $0) }
+        let limit = mostBytes(to: pending.route)
+        // A body that outgrows its limit is told that, and not to come again later.
+        exchange.mayTake = { reservation.byteCount + $0 > limit || reservation.grow(by: $0) }
     }
 
     /// Bodies of a known length up to here are not counted.
     private static let freeUploadBytes: UInt64 = 64 << 10
 
     private var uploadProblem: Problem {
-        Problem(.busy, "expected room for the body, \(uploads.limit) bytes of bodies are coming in at once")
+        Problem(
+            .busy,
+            "expected room for the body, \(uploads.usedBytes) of the \(uploads.limit) bytes for bodies are in use"
+        )
     }
 
     /// The most bytes of a body; what only says what to read needs few.
     private func mostBytes(to route: Route) -> Int {
-        if case .reads = route { return min(configuration.maxBodyBytes, SeveralReads.mostBodyBytes) }
-        return configuration.maxBodyBytes
+        // A body that has all the memory for bodies to itself is as large as one can be.
+        let most = min(configuration.maxBodyBytes, uploads.limit)
+        if case .reads = route { return min(most, SeveralReads.mostBodyBytes) }
+        return most
     }
 
     private func tooLarge(_ limit: Int) -> Problem {
@@ -222,20 +212,14 @@ package final class GatewayService: Service {
         case (.segment(let name), _): return try segments.describe(name, query, context)
         case (.repair(let name), _): return try segments.repair(name, query, context)
         case (.data(let name, let path), .patch):
-            let body = pending.body(of: exchange)
+            let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
+            let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
             return try writing.write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
-        case (.writes, _): return try SeveralWrites(catalog: catalog).write(query, context)
-        case (.zarr(let name, let path), .put):
-            let body = pending.body(of: exchange)
-            return try ZarrWriting(catalog: catalog, pool: pool).put(name, path, query, body, context)
-        case (.zarr(let name, let path), .delete):
-            return try ZarrWriting(catalog: catalog, pool: pool).erase(name, path, query, context)
-        case (.zarr(let name, let path), _):
-            return try ZarrReading(catalog: catalog, pool: pool).read(name, path, query, context)
+        case (.writes, _): return try SeveralWrites(catalog: catalog, budget: pool.budget).write(query, context)
         case (.layouts, _): return try LayoutRoutes(store: layouts).list(query)
         case (.layout(let kind), .put): return try LayoutRoutes(store: layouts).put(kind, query, context)
         case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)
@@ -243,7 +227,9 @@ package final class GatewayService: Service {
         }
     }
 
-    private var writing: DataWriting { DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes) }
+    private var writing: DataWriting {
+        DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes, budget: pool.budget)
+    }
 
     private var creation: SegmentCreation {
         SegmentCreation(
@@ -275,11 +261,6 @@ private final class PendingRequest: @unchecked Sendable {
     var sink: StagingSink?
     /// What its body takes of the budget for bodies.
     var upload: MemoryReservation?
-
-    /// The body, wherever it was taken.
-    func body(of exchange: Exchange) -> RequestBody {
-        RequestBody(place: sink.map { .staged($0) } ?? .memory(exchange), format: bodyFormat ?? .json)
-    }
 
     /// Reads the target and checks the method.
     init(_ exchange: Exchange) throws {

@@ -47,6 +47,8 @@ private final class PinWatch: Sendable {
         var restored: [SegmentName: Restoration] = [:]
         /// What the log has of pins that are out of order and stay so.
         var told: [SegmentName: PinFinding] = [:]
+        /// Whether the pins could not be read when all of them were to be looked at.
+        var owesAll = false
     }
 
     private let directory: SegmentDirectory
@@ -95,14 +97,15 @@ private final class PinWatch: Sendable {
     func run() {
         var late: Set<SegmentName> = []
         while true {
-            let change = names.wait(atMost: late.isEmpty ? nil : Self.retryMilliseconds)
+            let owesAll = state.withLock(\.owesAll)
+            let change = names.wait(atMost: late.isEmpty && !owesAll ? nil : Self.retryMilliseconds)
             let asked: Set<SegmentName>? = state.withLock { state in
                 defer { state.asked = [] }
                 return state.isStopping ? nil : state.asked
             }
             guard let asked else { return }
             let deadline = Deadline.after(milliseconds: Self.patienceMilliseconds)
-            switch change {
+            switch owesAll ? .everything : change {
             case .everything: late = reconcile(nil, until: deadline)
             case .names(let changed):
                 let wanted = changed.union(asked).union(late)
@@ -118,9 +121,11 @@ private final class PinWatch: Sendable {
             let findings = try directory.reconcilePins(of: wanted, until: deadline) { finding in
                 if state.withLock({ note(finding, in: &$0) }) || before[finding.name] != finding { report(finding) }
             }
+            if wanted == nil { state.withLock { $0.owesAll = false } }
             return Set(findings.filter(\.isPostponed).map(\.name))
         } catch {
-            log(.warning, "the pins cannot be read: \(error)")
+            log(.warning, "the pins cannot be read, and will be looked at again: \(error)")
+            if wanted == nil { state.withLock { $0.owesAll = true } }
             return wanted ?? []
         }
     }

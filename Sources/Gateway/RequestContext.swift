@@ -9,14 +9,21 @@ struct RequestContext {
     let exchange: Exchange
     /// Whether this is a worker, which may wait.
     let mayBlock: Bool
+    /// How long to wait for other processes, and for memory: all waits of a request together, its place in the queue of
+    /// the workers included, so that a segment that is stuck keeps no worker from the others for long.
+    let deadline: Deadline
+
+    init(exchange: Exchange, mayBlock: Bool) {
+        self.exchange = exchange
+        self.mayBlock = mayBlock
+        deadline =
+            mayBlock ? .at(monotonicNs: exchange.waitsSinceNs() + Self.patienceMilliseconds * 1_000_000) : .immediate
+    }
 
     /// Bytes that an event thread copies or encodes at most.
     static let inlineByteLimit = 1 << 20
     /// How long a worker waits for a writer.
     static let patienceMilliseconds: Int64 = 2_000
-
-    /// How long to wait for another process.
-    var deadline: Deadline { mayBlock ? .after(milliseconds: Self.patienceMilliseconds) : .immediate }
 
     /// Leaves the event thread if so many bytes have to be moved.
     func leaveEventThread(for byteCount: Int) throws(Deferral) {

@@ -42,6 +42,13 @@ import Testing
         #expect(try TagCondition(lines, allowsWeak: true)?.matches(tag(42).text()) == true)
     }
 
+    @Test("empty members of a list count for nothing")
+    func emptyMembers() throws {
+        let lines = [", ,\"x\", , \"\(uuid)-42\",", ","]
+        #expect(try TagCondition(lines, allowsWeak: true)?.matches(tag(42).text()) == true)
+        #expect(try TagCondition([","], allowsWeak: true)?.matches(tag(42).text()) == false)
+    }
+
     @Test("a star matches whatever there is")
     func star() throws {
         let condition = try #require(try TagCondition([" * "], allowsWeak: false))
@@ -74,7 +81,6 @@ import Testing
         "what is no list of tags is refused",
         arguments: [
             "a", "\"a", "a\"", "'a'", "\"a\" \"b\"", "\"a\"b", "w/\"a\"", "W/a", "W/", "*, \"a\"", "\"a\", *",
-            ", \"a\"",
             "\"a\";q=1", "**",
         ]
     )

@@ -876,3 +876,13 @@ def test_attributes_are_as_deep_and_as_large_as_a_header_may_be(gateway):
         assert answer.status in (400, 413), answer
         check_problem(answer, answer.json()["code"])
         assert sorted(os.listdir(gateway.directory)) == before
+
+
+@pytest.mark.parametrize("mode", ["0000", "0200", "0400"])
+def test_a_segment_that_nobody_may_read_is_made_all_the_same(of_nobody, mode):
+    layout = {"kind": "bytes", "size": 3}
+    answer = of_nobody.request("POST", "/segments", {"name": f"m{mode}", "layout": layout, "mode": mode})
+    assert answer.status == 201, answer
+    assert answer.headers["Location"] == f"/segments/m{mode}"
+    assert answer.json()["name"] == f"m{mode}"
+    assert stat.S_IMODE(os.stat(of_nobody.path(f"m{mode}")).st_mode) == int(mode, 8)

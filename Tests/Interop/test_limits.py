@@ -1,5 +1,6 @@
 """Requests that ask for more than there is: each gets an answer, and the gateway goes on."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -189,3 +190,19 @@ def test_a_limit_that_is_none_is_refused(flag):
     environment = {**os.environ, f"SHMGATE_{name}": value}
     ended = subprocess.run([binary(), "serve", "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=120, env=environment)
     assert ended.returncode != 0, "a limit of the environment"
+
+
+def test_a_relaxed_read_of_a_segment_that_is_cut_meanwhile_ends(own_gateway):
+    gateway = own_gateway("--idle-timeout", "2")
+    gateway.create("cut", {"kind": "bytes", "size": 64 << 20})
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=120) as client:
+        client.sendall(
+            b"GET /segments/cut/data?format=raw&consistency=relaxed HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        os.truncate(gateway.path("cut"), 32 << 20)
+        count = 0
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(1 << 20):
+                count += len(piece)
+        assert count < 64 << 20

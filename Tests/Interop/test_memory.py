@@ -1,8 +1,9 @@
 """So much memory and no more: for answers on their way out, and for bodies on their way in."""
 
+import contextlib
 import socket
 
-from gateway import RAW
+from gateway import JSON, RAW
 
 MIB = 1 << 20
 
@@ -91,5 +92,51 @@ def test_chunks_count_as_they_come(own_gateway):
     connection = gateway.connect()
     connection.request("PATCH", "/segments/a/data", body=chunks, headers=RAW, encode_chunked=True)
     answer = connection.getresponse()
-    assert answer.status == 503, answer.read()
+    assert answer.status == 413, answer.read()
     assert gateway.request("GET", "/segments/a/data?slice=0:3&format=raw").body == bytes(3)
+    assert gateway.request("PATCH", "/segments/a/data", bytes(4 * MIB), RAW).status == 413
+
+
+def test_an_endless_chunked_body_is_told_that_it_is_too_large(own_gateway):
+    gateway = own_gateway("--max-body", "1MiB")
+    gateway.create("a", {"kind": "bytes", "size": 64 * MIB})
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as client:
+        head = "PATCH /segments/a/data HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        client.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        with contextlib.suppress(OSError):
+            for _ in range(48):
+                client.sendall(b"100000\r\n" + bytes(MIB) + b"\r\n")
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(65_536):
+                answer += piece
+    assert answer.startswith(b"HTTP/1.1 413 ") and b'"too-large"' in answer, answer
+    assert gateway.request("GET", "/segments/a/data?slice=0:3&format=raw").body == bytes(3)
+
+
+def test_a_short_body_cannot_ask_for_more_memory_than_there_is(own_gateway):
+    gateway = own_gateway("--snapshot-memory", "16MiB")
+    gateway.create("big", {"kind": "bytes", "size": 32 * MIB})
+    gateway.create("half", {"kind": "bytes", "size": 8 * MIB})
+    answer = gateway.request("PATCH", "/segments/big/data", 1, JSON)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    whole = [{"value": 1}] * 3
+    answer = gateway.request("PATCH", "/segments/half/data", {"patches": whole}, JSON)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    several = [{"segment": "half", "value": 1}, {"segment": "big", "value": 1}]
+    answer = gateway.request("POST", "/patch", {"patches": several}, JSON)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    assert gateway.request("PATCH", "/segments/half/data", 1, JSON).status == 204
+    assert gateway.request("PATCH", f"/segments/big/data?slice=0:{8 * MIB}", 2, JSON).status == 204
+
+
+def test_the_journal_of_a_condition_counts_too(own_gateway):
+    gateway = own_gateway("--snapshot-memory", "16MiB")
+    gateway.create("f", {"kind": "dataframe", "dtypes": [["a", "i1"], ["b", "i1"]], "index": 1_000_000})
+    assert gateway.request("PATCH", "/segments/f/data?where=a%3D%3D0&columns=b", 3, JSON).status == 204  # one run
+    assert gateway.request("PATCH", "/segments/f/data/columns/a?slice=::2", 1, JSON).status == 204
+    answer = gateway.request("PATCH", "/segments/f/data?where=a%3D%3D0&columns=b", 1, JSON)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    assert gateway.request("PATCH", "/segments/f/data?where=index%3C100&columns=b", 1, JSON).status == 204
+    answer = gateway.request("GET", "/segments/f/data/columns/b?format=raw")
+    assert answer.body == b"\1" * 100 + b"\3" * 999_900

@@ -12,7 +12,8 @@ struct EntityTag: Equatable {
 
 /// The value of `If-Match` or `If-None-Match`.
 struct TagCondition {
-    private var isAny = false
+    /// Whether it is `*`, which any tag matches.
+    private(set) var isAny = false
     private var tags: [String] = []
 
     /// Reads the lines of the field; nil if there are none.
@@ -25,6 +26,10 @@ struct TagCondition {
                 continue
             }
             while !rest.isEmpty {
+                if rest.first == "," {  // an empty member of the list, which counts for nothing
+                    rest = rest.dropFirst().trimmed
+                    continue
+                }
                 let isWeak = rest.hasPrefix("W/")
                 if isWeak { rest = rest.dropFirst(2) }
                 guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {

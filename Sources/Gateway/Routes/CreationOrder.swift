@@ -87,7 +87,7 @@ struct CreationOrder {
         return flag
     }
 
-    /// Permission bits as octal text; nobody is kept from reading his own segment.
+    /// Permission bits as octal text.
     static func mode(_ value: JSONValue) throws(Problem) -> UInt32 {
         guard case .string(let text) = value, let mode = permissionBits(text) else {
             throw Problem(.invalidLayout, "expected mode as octal text from \"0000\" to \"0777\"")

@@ -13,6 +13,8 @@ struct DataWriting {
     let catalog: Catalog
     /// The most bytes that a body may unpack to.
     let maxBodyBytes: Int
+    /// What private copies take of.
+    let budget: MemoryBudget
 
     func write(
         _ name: SegmentName,
@@ -124,7 +126,9 @@ struct DataWriting {
         try context.leaveEventThread(for: parts.byteCount)
         let table = try ArrowBody(reading: body.bytes, asFile: body.format == .arrowFile, limit: maxBodyBytes)
         try context.leaveEventThread(for: table.unpackedByteCount)
-        let memory = PatchMemory()
+        let room = try WriteRoom(budget, for: parts.byteCount, until: context.deadline)
+        try room.takeJournal(of: parts.parts.map(\.selection.region))
+        let memory = PatchMemory(in: room)
         let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
         try ExcerptReader { memory.base + places[$0] }.read(table, excerpt)
         let covered = parts.parts.filter(\.selection.coversWhole).map { ($0.array, $0.selection) }
@@ -147,12 +151,13 @@ struct DataWriting {
         _ open: OpenSegment,
         _ context: RequestContext
     ) throws -> UInt64 {
-        let early = patches.hasConditions ? nil : try patches.prepared(isLocked: false)
+        let room = try WriteRoom(budget, for: patches.earlyByteCount, until: context.deadline)
+        let early = patches.hasConditions ? nil : try patches.prepared(isLocked: false, in: room)
         var failure: (any Error)?
         let sequence = try open.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) -> UInt64 in
             try condition.check(open.tag(lock.sequence))
             do {
-                return try lock.commit(try early ?? patches.prepared(isLocked: true))
+                return try lock.commit(try early ?? patches.prepared(isLocked: true, in: room))
             } catch let error as SegmentError {
                 throw error
             } catch {
@@ -176,6 +181,8 @@ struct DataWriting {
         let part = try Self.onlyArray(target.excerpt(&parts), body.format)
         let bytes = try BinaryBody(body).bytes(for: part)
         let selection = parts.parts[0].selection
+        let room = try WriteRoom(budget, for: 0, until: context.deadline)
+        try room.takeJournal(of: [selection.region])
         let write = try PreparedWrite(
             to: target.segment,
             regions: [selection.region],

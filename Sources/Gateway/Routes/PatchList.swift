@@ -64,6 +64,9 @@ struct PatchList {
         }
     }
 
+    /// Bytes of what is known of its values before the lock is taken.
+    var earlyByteCount: Int { hasConditions ? 0 : byteCount }
+
     /// Whether places depend on what stands in the segment.
     var hasConditions: Bool { patches.contains { !$0.target.conditions.isEmpty } }
 
@@ -77,26 +80,29 @@ struct PatchList {
     }
 
     /// Reads all values and prepares the write; with the lock held, rows are chosen by their conditions.
-    func prepared(isLocked: Bool) throws -> PreparedWrite {
-        let (regions, bytes, coversWhole) = try values(isLocked: isLocked)
+    func prepared(isLocked: Bool, in room: WriteRoom) throws -> PreparedWrite {
+        let (regions, bytes, coversWhole) = try values(isLocked: isLocked, in: room)
         return try PreparedWrite(to: open.segment, regions: regions, bytes: bytes, coversWhole: coversWhole)
     }
 
     /// The same as a piece of a write over several segments.
-    func piece(isLocked: Bool) throws -> JointWrite.Piece {
-        let (regions, bytes, coversWhole) = try values(isLocked: isLocked)
+    func piece(isLocked: Bool, in room: WriteRoom) throws -> JointWrite.Piece {
+        let (regions, bytes, coversWhole) = try values(isLocked: isLocked, in: room)
         return JointWrite.Piece(to: open.segment, regions: regions, bytes: bytes, coversWhole: coversWhole)
     }
 
-    private func values(isLocked: Bool) throws -> (regions: [Region], bytes: ByteSource, coversWhole: Bool) {
+    private func values(
+        isLocked: Bool,
+        in room: WriteRoom
+    ) throws -> (regions: [Region], bytes: ByteSource, coversWhole: Bool) {
         precondition(isLocked || !hasConditions, "conditions are judged under the lock")
         var regions: [Region] = []
         var covered: [Int: Selection] = [:]
-        let memory = PatchMemory()
+        let memory = PatchMemory(in: room)
         for patch in patches {
             let parts = try patch.place.located {
                 var parts = ExcerptParts()
-                let rows = isLocked ? try Self.rows(patch.target) : nil
+                let rows = isLocked ? try Self.rows(patch.target, in: room) : nil
                 let excerpt = patch.target.excerpt(&parts, picks: rows.map { patch.target.picks.map($0) })
                 let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
                 var reader = patch.value
@@ -109,19 +115,21 @@ struct PatchList {
                 if part.selection.coversWhole { covered[part.array] = part.selection }
             }
         }
+        try room.takeJournal(of: regions)
         return (regions, memory.source(), open.coversWhole(covered))
     }
 
     /// How the picks of a target are narrowed by its conditions; nil without any.
-    private static func rows(_ target: DataTarget) throws -> ((AxisPick) -> AxisPick)? {
+    private static func rows(_ target: DataTarget, in room: WriteRoom) throws -> ((AxisPick) -> AxisPick)? {
         if target.conditions.isEmpty { return nil }
         var parts = ExcerptParts()
         let conditions = try target.addConditions(to: &parts)
-        let memory = PatchMemory()
+        let memory = PatchMemory(in: room)
         let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
         let wanted = zip(parts.parts, places).map { SnapshotPart($0.selection.region, into: memory.base + $1) }
         try target.segment.gather(wanted)
         let rows = try target.rows(conditions) { UnsafeRawPointer(memory.base + places[$0]) }
+        try room.take(rows.count * MemoryLayout<Int>.stride)
         return { $0.subset(rows) }
     }
 
@@ -219,8 +227,10 @@ extension DataTarget {
 final class PatchMemory {
     private(set) var base: UnsafeMutableRawPointer
     private var count = 0
+    private let room: WriteRoom
 
-    init() {
+    init(in room: WriteRoom) {
+        self.room = room
         guard let base = malloc(64) else { fatalError("no memory for 64 bytes") }
         self.base = base
     }
@@ -228,13 +238,14 @@ final class PatchMemory {
     deinit { free(base) }
 
     /// Makes room for more values, zero at first; gives the offset of each.
-    func reserve(_ counts: [Int]) throws(Problem) -> [Int] {
+    func reserve(_ counts: [Int]) throws -> [Int] {
         var offsets: [Int] = []
         let start = count
         for value in counts {
             offsets.append(count)
-            count += value
+            count = count.addedClamped(value)
         }
+        try room.take(count - start)
         guard let larger = realloc(base, max(count, 64)) else {
             throw Problem(.busy, "no memory for a write of \(count) bytes")
         }

@@ -60,7 +60,7 @@ struct SegmentCreation {
         let order = format == .json ? try CreationOrder(reading: exchange.body, registry, name: name) : nil
         let mayReplace = asksToReplace || order?.replaces == true
         if match == nil, try catalog.directory.isTaken(name) {
-            if noneMatch != nil {
+            if let noneMatch, noneMatch.isAny || mayReplace {
                 throw SegmentError.preconditionFailed("expected no segment \(name), for If-None-Match asks for that")
             }
             if !mayReplace { throw SegmentError.alreadyExists(name.description) }
@@ -88,7 +88,7 @@ struct SegmentCreation {
                 }
             }
         } catch {
-            guard noneMatch != nil, case .alreadyExists = error else { throw error }
+            guard let noneMatch, noneMatch.isAny, case .alreadyExists = error else { throw error }
             throw SegmentError.preconditionFailed("expected no segment \(name), another creator was faster")
         }
         return try answer(name, draft, isPinned: order?.isPinned ?? false, status: isReplaced ? 200 : 201)
@@ -143,7 +143,7 @@ struct SegmentCreation {
         return draft
     }
 
-    /// For a segment that was made, and unlinked by somebody before it could be described.
+    /// For a segment that was made, and cannot be described: somebody unlinked it, or its mode lets nobody read it.
     private static func shortAnswer(_ name: SegmentName, _ draft: SegmentDraft, _ status: Int) -> Response {
         var json = JSONWriter()
         json.beginObject()
@@ -182,10 +182,8 @@ struct SegmentCreation {
     ) throws -> Response {
         catalog.forget(name)
         if isPinned { catalog.pins.look(at: name) }
-        let description: Description
-        do {
-            description = try catalog.description(of: catalog.segment(name))
-        } catch SegmentError.noSuchSegment {
+        // It has its name: whatever keeps it from being described, an error would say that there is none.
+        guard let description = try? catalog.description(of: catalog.segment(name)) else {
             return Self.shortAnswer(name, draft, status)
         }
         var answer = JSONWriter(capacity: 1_024)

@@ -8,6 +8,8 @@ internal import Segments
 /// leaves done or not done in all of them.
 struct SeveralWrites {
     let catalog: Catalog
+    /// What private copies take of.
+    let budget: MemoryBudget
 
     /// So many segments may be locked by one request.
     private static let mostSegments = 1_000
@@ -51,24 +53,26 @@ struct SeveralWrites {
         let hasConditions = targets.contains { $0.list.hasConditions }
         if hasConditions, !context.mayBlock { throw Deferral() }
         try context.leaveEventThread(for: targets.reduce(0) { $0.addedClamped($1.list.byteCount) })
+        let early = hasConditions ? 0 : targets.reduce(0) { $0.addedClamped($1.list.byteCount) }
+        let room = try WriteRoom(budget, for: early, until: context.deadline)
         switch targets.count {
         case 0: break
-        case 1: try writeOne(targets[0], context)
-        default: try writeAll(targets, hasConditions, context)
+        case 1: try writeOne(targets[0], room, context)
+        default: try writeAll(targets, hasConditions, room, context)
         }
         return Response(status: 204)
     }
 
     /// An ordinary write, which needs no memory if it is small.
-    private func writeOne(_ target: Target, _ context: RequestContext) throws {
+    private func writeOne(_ target: Target, _ room: WriteRoom, _ context: RequestContext) throws {
         let list = target.list
         var failure: (any Error)?
         do {
-            let early = list.hasConditions ? nil : try list.prepared(isLocked: false)
+            let early = list.hasConditions ? nil : try list.prepared(isLocked: false, in: room)
             try list.open.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
                 do {
                     try target.check(list.open.tag(lock.sequence))
-                    _ = try lock.commit(try early ?? list.prepared(isLocked: true))
+                    _ = try lock.commit(try early ?? list.prepared(isLocked: true, in: room))
                 } catch let error as SegmentError {
                     throw error
                 } catch {
@@ -81,16 +85,21 @@ struct SeveralWrites {
         if let failure { throw failure }
     }
 
-    private func writeAll(_ targets: [Target], _ hasConditions: Bool, _ context: RequestContext) throws {
+    private func writeAll(
+        _ targets: [Target],
+        _ hasConditions: Bool,
+        _ room: WriteRoom,
+        _ context: RequestContext
+    ) throws {
         let segments = targets.map(\.list.open.segment)
         do {
-            let early = hasConditions ? nil : try joined(targets, isLocked: false)
+            let early = hasConditions ? nil : try joined(targets, isLocked: false, in: room)
             try catalog.directory.withWriteLocks(of: segments, until: context.deadline) { locks in
                 for target in targets {
                     let open = target.list.open
                     try target.check(open.tag(locks.sequence(of: open.segment)))
                 }
-                try locks.commit(try early ?? joined(targets, isLocked: true))
+                try locks.commit(try early ?? joined(targets, isLocked: true, in: room))
             }
         } catch let failure as SegmentFailure {
             let target = targets.first { $0.list.open.segment === failure.segment }
@@ -98,8 +107,8 @@ struct SeveralWrites {
         }
     }
 
-    private func joined(_ targets: [Target], isLocked: Bool) throws -> JointWrite {
-        try JointWrite(targets.map { try $0.list.piece(isLocked: isLocked) })
+    private func joined(_ targets: [Target], isLocked: Bool, in room: WriteRoom) throws -> JointWrite {
+        try JointWrite(targets.map { try $0.list.piece(isLocked: isLocked, in: room) })
     }
 
     /// The patches by the segments that they are for.
