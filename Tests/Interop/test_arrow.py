@@ -191,3 +191,16 @@ def test_what_arrow_cannot_carry_is_406(own_gateway, layout):
     answer = gateway.request("GET", "/segments/other/data?format=arrow")
     assert (answer.status, answer.json()["code"]) == (406, "not-acceptable")
     assert "arrow" not in answer.json()["detail"].partition("got")[0]
+
+
+def test_labels_whose_field_a_column_has_get_another_one(gateway):
+    frame = pd.DataFrame({"a": [1, 2], "__index_level_0__": [1.5, 2.5]}, index=["x", "y"])
+    layout = {"kind": "dataframe", "dtypes": [["a", "i8"], ["__index_level_0__", "f8"]], "index": ["x", "y"]}
+    data = {"columns": list(frame.columns), "index": ["x", "y"], "data": [[1, 1.5], [2, 2.5]]}
+    made = gateway.request("POST", "/segments", {"name": "twice", "layout": layout, "data": data, "replace": True})
+    assert made.status == 201, made
+    body = gateway.request("GET", "/segments/twice/data?format=arrow").body
+    table = pa.ipc.open_stream(body).read_all()
+    assert table.column_names == ["a", "__index_level_0__", "__index_level_1__"]
+    pd.testing.assert_frame_equal(table.to_pandas(), frame, check_index_type=False, check_column_type=False)
+    assert pl.read_ipc_stream(body).shape == (2, 3)

@@ -56,9 +56,17 @@ struct ArrowTable {
 
     /// Adds the labels of the rows as the last column, and says to pandas that they are.
     private mutating func add(_ index: PickedLabels, _ attrs: String) throws(SegmentError) {
-        let name = index.name ?? "__index_level_0__"
-        try add(index, named: name)
+        try add(index, named: fieldName(of: index))
         metadata = [("pandas", pandas(index.name, attrs)), ("attrs", attrs)]
+    }
+
+    /// The field of the labels: their name, or pandas' for those without, and for those whose name a column has.
+    private func fieldName(of index: PickedLabels) -> String {
+        let taken = Set(columns.map(\.name))
+        if let name = index.name, !taken.contains(name) { return name }
+        var number = 0
+        while taken.contains("__index_level_\(number)__") { number += 1 }
+        return "__index_level_\(number)__"
     }
 
     private mutating func add(_ labels: PickedLabels, named name: String) throws(SegmentError) {
@@ -96,7 +104,13 @@ struct ArrowTable {
             let isIndex = number == columns.count - 1
             json.beginObject()
             json.key("name")
-            if isIndex, indexName == nil { json.null() } else { json.string(column.name) }
+            if !isIndex {
+                json.string(column.name)
+            } else if let indexName {
+                json.string(indexName)
+            } else {
+                json.null()
+            }
             json.key("field_name")
             json.string(column.name)
             json.key("pandas_type")
