@@ -15,7 +15,11 @@ extension Segment {
         while true {
             // Who may write stands in the turnstile like a writer, for the kernel lets readers pass one who waits there.
             let lock = FileDescriptor(owning: try openForLock(writable: mapping.isWritable))
-            try lockSegment(lock.number, exclusive: false, until: deadline)
+            do throws(SegmentError) {
+                try lockSegment(lock.number, exclusive: false, until: deadline)
+            } catch {
+                throw namingWriter(error)
+            }
             let sequence = try sequence()
             if sequence & 1 == 0 {
                 try gather(parts)

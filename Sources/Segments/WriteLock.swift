@@ -31,7 +31,11 @@ extension Segment {
         guard mapping.isWritable else {
             throw .forbidden("the mode of the segment \(name) does not allow this process to write")
         }
-        try lockFile.acquire(until: deadline) { () throws(SegmentError) in try openForLock(writable: true) }
+        do throws(SegmentError) {
+            try lockFile.acquire(until: deadline) { () throws(SegmentError) in try openForLock(writable: true) }
+        } catch {
+            throw namingWriter(error)
+        }
         do throws(SegmentError) {
             try checkNameLocked()
             var sequence = try sequence()
@@ -43,6 +47,14 @@ extension Segment {
             lockFile.release()
             throw error
         }
+    }
+
+    /// An error of a lock that is held, with the writer whom the page names while he writes: the kernel names none.
+    func namingWriter(_ error: SegmentError) -> SegmentError {
+        guard case .busy = error, let sequence = try? sequence(), sequence & 1 == 1,
+            let pid = try? guarded({ mapping throws(MappingFault) in try mapping.load(ControlWord.writerPid) })
+        else { return error }
+        return .busy("expected the lock of the segment \(name), process \(pid) is writing to it")
     }
 
     /// Step 1 of writing: the name.

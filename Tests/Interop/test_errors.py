@@ -886,3 +886,38 @@ def test_a_segment_that_nobody_may_read_is_made_all_the_same(of_nobody, mode):
     assert answer.headers["Location"] == f"/segments/m{mode}"
     assert answer.json()["name"] == f"m{mode}"
     assert stat.S_IMODE(os.stat(of_nobody.path(f"m{mode}")).st_mode) == int(mode, 8)
+
+
+@pytest.mark.parametrize(
+    "dtype, good, bad",
+    [
+        ("?", b"\0\1\1", b"\0\1\2"),
+        ("<U2", "aäb€\U0010ffff".encode("utf-32-le") + bytes(4), bytes(12) + struct.pack("<3I", 0, 0xD800, 0)),
+        (">U2", "aäb€x".encode("utf-32-be") + bytes(4), bytes(20) + struct.pack(">I", 0x110000)),
+        ([["a", "<i2"], ["b", "?"]], b"\2\2\1" * 3, b"\2\2\1" * 2 + b"\2\2\3"),
+    ],
+)
+def test_bytes_that_are_no_value_of_the_dtype_are_refused(gateway, dtype, good, bad):
+    gateway.create("bytes", {"kind": "ndarray", "dtype": dtype, "shape": [3]}, replace=True)
+    assert gateway.request("PATCH", "/segments/bytes/data", good, RAW).status == 204
+    answer = gateway.request("PATCH", "/segments/bytes/data", bad, RAW)
+    assert (answer.status, answer.json()["code"]) == (422, "value-out-of-range"), answer
+    plain = np.dtype([tuple(field) for field in dtype] if isinstance(dtype, list) else dtype)
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.frombuffer(bad, plain))
+    answer = gateway.request("PATCH", "/segments/bytes/data", file.getvalue(), NPY)
+    assert (answer.status, answer.json()["code"]) == (422, "value-out-of-range"), answer
+    assert gateway.request("GET", "/segments/bytes/data?format=raw").body == good
+
+
+def test_a_busy_segment_names_its_writer(gateway):
+    gateway.create("held", {"kind": "ndarray", "dtype": "f8", "shape": [200_000]}, replace=True)
+    path = gateway.path("held")
+    with open(path, "r+b") as file:
+        lock_range(file.fileno(), F_OFD_SETLK, fcntl.F_WRLCK, LOCK)
+        os.pwrite(file.fileno(), struct.pack("<QQQ", 3, 0, 4711), 64)
+        for words in [("PATCH", "/segments/held/data?slice=0", 1, JSON), ("GET", "/segments/held/data?format=raw")]:
+            answer = gateway.request(*words)
+            assert (answer.status, answer.json()["code"]) == (503, "busy"), answer
+            assert "process 4711 is writing" in answer.json()["detail"]
+        os.pwrite(file.fileno(), struct.pack("<Q", 2), 64)

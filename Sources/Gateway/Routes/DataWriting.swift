@@ -226,6 +226,7 @@ struct BinaryBody {
     func bytes(for part: Excerpt.Part) throws -> ByteSource {
         if body.format == .npy { return try npy(part) }
         try Self.requireCount(body.count, for: part)
+        try requireValues(of: part.type.dtype, from: 0)
         return try body.source(0..<body.count)
     }
 
@@ -237,6 +238,28 @@ struct BinaryBody {
                 .shapeMismatch,
                 "expected \(expected) bytes for the shape \(tuple(part.shape)) of \(part.type.dtype), got \(count)"
             )
+        }
+    }
+
+    /// Refuses bytes from an offset on that are none of a dtype's values; most dtypes have none of those.
+    private func requireValues(of dtype: DType, from start: Int) throws {
+        guard dtype.hasInvalidValues, dtype.byteCount > 0 else { return }
+        let blockCount = max(1, (256 << 10) / dtype.byteCount)
+        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockCount * dtype.byteCount, alignment: 8)
+        defer { block.deallocate() }
+        var next = start
+        while next < body.count {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: block.prefix(body.count - next))
+            try body.copy(from: next, into: piece)
+            if let number = dtype.firstInvalid(in: UnsafeRawBufferPointer(piece)) {
+                let element = (next - start) / dtype.byteCount + number
+                throw Problem(
+                    .valueOutOfRange,
+                    "expected values of \(dtype), the bytes of element \(element) are none: a bool is 0 or 1, and text "
+                        + "has no surrogates and nothing above U+10FFFF"
+                )
+            }
+            next += piece.count
         }
     }
 
@@ -253,7 +276,10 @@ struct BinaryBody {
         }
         let isSame = header.dtype == dtype || header.dtype == dtype.bufferDType
         let isPacked = !header.isFortranOrder || shape.count < 2
-        if isSame, isPacked { return try body.source(header.byteCount..<body.count) }
+        if isSame, isPacked {
+            try requireValues(of: dtype, from: header.byteCount)
+            return try body.source(header.byteCount..<body.count)
+        }
         let array = try PackedArray(dtype: header.dtype, shape: shape)
         try body.copy(from: header.byteCount, into: UnsafeMutableRawBufferPointer(start: array.base, count: given))
         let ordered = isPacked ? array : try array.transposedFromFortranOrder()
