@@ -29,4 +29,12 @@ struct RequestContext {
     func leaveEventThread(for byteCount: Int) throws(Deferral) {
         if !mayBlock, byteCount > Self.inlineByteLimit { throw Deferral() }
     }
+
+    /// So many parts of one request an event thread looks at: each may open a segment.
+    private static let inlinePartLimit = 16
+
+    /// Leaves the event thread if a request has more parts than that.
+    func leaveEventThread(forParts count: Int) throws(Deferral) {
+        if !mayBlock, count > Self.inlinePartLimit { throw Deferral() }
+    }
 }

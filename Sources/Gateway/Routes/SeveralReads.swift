@@ -49,7 +49,9 @@ struct SeveralReads {
     private func plan(_ body: UnsafeRawBufferPointer, _ context: RequestContext) throws -> [Part] {
         var parts: [Part] = []
         var values = 0
-        for (index, object) in try Self.objects(body).enumerated() {
+        let objects = try Self.objects(body)
+        try context.leaveEventThread(forParts: objects.count)
+        for (index, object) in objects.enumerated() {
             let place = ListPlace(list: "reads", index: index)
             let part = try place.located {
                 var object = object

@@ -116,7 +116,9 @@ struct SeveralWrites {
         var targets: [Target] = []
         var numbers: [UUID: Int] = [:]
         var partCount = 0
-        for element in try PatchElement.list(JSONReader(body)) {
+        let elements = try PatchElement.list(JSONReader(body))
+        try context.leaveEventThread(forParts: elements.count)
+        for element in elements {
             let place = element.place
             let number = try place.located {
                 var object = element.object
