@@ -167,8 +167,8 @@ extension LabelIndex {
         }
     }
 
-    /// The UTF-8 of the text at a position.
-    func utf8(at position: Int) throws(SegmentError) -> [UInt8] {
+    /// The UTF-8 of the text at a position, not known to be valid.
+    package func utf8(at position: Int) throws(SegmentError) -> [UInt8] {
         var ends: (Int64, Int64) = (0, 0)
         try withUnsafeMutableBytes(of: &ends) { raw throws(SegmentError) in try load(0, 8 * position, into: raw) }
         guard case .texts(_, let byteCount) = contents.labels, ends.0 >= 0, ends.0 <= ends.1, ends.1 <= byteCount else {
