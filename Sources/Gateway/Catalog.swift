@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Layouts
 internal import Locks
+internal import Representations
 internal import Segments
 internal import Synchronization
 
@@ -9,6 +10,7 @@ final class OpenSegment: Sendable {
     let segment: Segment
     let header: SegmentHeader
     private let indexes = Locked<[Int: LabelIndex]>([:])
+    private let knownHierarchy = Locked<ZarrNode?>(nil)
 
     init(_ segment: Segment) throws {
         self.segment = segment
@@ -26,6 +28,18 @@ final class OpenSegment: Sendable {
             indexes[firstArray] = index
             return index
         }
+    }
+
+    /// The segment as a Zarr hierarchy; made at the first call, which reads all labels that are texts.
+    ///
+    /// Without leave to block that is a ``Deferral`` where it may take long.
+    func hierarchy(_ context: RequestContext) throws -> ZarrNode {
+        if let known = knownHierarchy.withLock({ $0 }) { return known }
+        let bytes = header.arrays.reduce(0) { $0 + ($1.path.hasSuffix("/bytes") ? $1.byteCount : 0) }
+        try context.leaveEventThread(for: (header.arrays.count * 1_024).addingClamped(bytes.multipliedClamped(by: 16)))
+        let made = try ZarrNode(header.layout, attrs: header.attrs) { try self.index($0, $1).longestText() }
+        knownHierarchy.withLock { $0 = made }
+        return made
     }
 
     /// Makes excerpts of the members.

@@ -94,6 +94,9 @@ package final class GatewayService: Service {
                 )
             }
             try reserveUpload(exchange, pending)
+            if case .zarr(let name, let path) = pending.route, exchange.method == .put {
+                return try admitChunk(exchange, pending, name, path)
+            }
             guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
                 return .collect(limit: limit)
             }
@@ -113,6 +116,23 @@ package final class GatewayService: Service {
         } catch {
             return .refuse(Problem(error).response)
         }
+    }
+
+    /// Takes what is put below `/zarr`: chunks as raw bodies are taken, metadata in memory.
+    private func admitChunk(
+        _ exchange: Exchange,
+        _ pending: PendingRequest,
+        _ name: SegmentName,
+        _ path: [String]
+    ) throws -> Admission {
+        let context = RequestContext(exchange: exchange, mayBlock: false)
+        pending.bodyFormat = .raw
+        guard exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
+            let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
+        else { return .collect(limit: configuration.maxBodyBytes) }
+        let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
+        pending.sink = sink
+        return .stream(sink)
     }
 
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
@@ -212,14 +232,20 @@ package final class GatewayService: Service {
         case (.segment(let name), _): return try segments.describe(name, query, context)
         case (.repair(let name), _): return try segments.repair(name, query, context)
         case (.data(let name, let path), .patch):
-            let place: RequestBody.Place = pending.sink.map { .staged($0) } ?? .memory(exchange)
-            let body = RequestBody(place: place, format: pending.bodyFormat ?? .json)
+            let body = pending.body(of: exchange)
             return try writing.write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
         case (.writes, _): return try SeveralWrites(catalog: catalog, budget: pool.budget).write(query, context)
+        case (.zarr(let name, let path), .put):
+            let body = pending.body(of: exchange)
+            return try ZarrWriting(catalog: catalog, pool: pool).put(name, path, query, body, context)
+        case (.zarr(let name, let path), .delete):
+            return try ZarrWriting(catalog: catalog, pool: pool).erase(name, path, query, context)
+        case (.zarr(let name, let path), _):
+            return try ZarrReading(catalog: catalog, pool: pool).read(name, path, query, context)
         case (.layouts, _): return try LayoutRoutes(store: layouts).list(query)
         case (.layout(let kind), .put): return try LayoutRoutes(store: layouts).put(kind, query, context)
         case (.layout(let kind), .delete): return try LayoutRoutes(store: layouts).remove(kind, query, context)
@@ -261,6 +287,11 @@ private final class PendingRequest: @unchecked Sendable {
     var sink: StagingSink?
     /// What its body takes of the budget for bodies.
     var upload: MemoryReservation?
+
+    /// The body, wherever it was taken.
+    func body(of exchange: Exchange) -> RequestBody {
+        RequestBody(place: sink.map { .staged($0) } ?? .memory(exchange), format: bodyFormat ?? .json)
+    }
 
     /// Reads the target and checks the method.
     init(_ exchange: Exchange) throws {

@@ -20,6 +20,7 @@ import Testing
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
             case .reads: return "reads"
             case .writes: return "writes"
+            case .zarr(let name, let path): return (["zarr \(name)"] + path).joined(separator: " ")
             case .layouts: return "layouts"
             case .layout(let kind): return "layout \(kind)"
             case .liveness: return "liveness"
@@ -40,6 +41,7 @@ import Testing
             ("/segments/a/data/values", "data a values"),
             ("/segments/a/data/columns/b", "data a columns b"),
             ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
+            ("/zarr/a", "zarr a"), ("/zarr/a/", "zarr a "), ("/zarr/%61/b%2Fc/c/0", "zarr a b/c c 0"),
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
             ("/readyz", "readiness"),
             ("/openapi.yaml", "description"), ("/query", "reads"), ("/patch", "writes"),
@@ -57,7 +59,8 @@ import Testing
             "/segments/a%20b", "/segments/a+b", "/segments/a b", "/segments/%", "/segments/%4", "/segments/%4g",
             "/segments/%zz", "/segments/a%c3%a4", "/segments/ä", "/segments/%c0%ae%c0%ae", "/segments/%ff",
             "/segments/.shmgate-journal-0", "/segments//data", "/segments/;", "/segments/a;b", "/segments/~",
-            "/segments/../segments", "/segments/a%0a", "/segments/a%0d%0a", "/segments/%7f",
+            "/segments/../segments", "/segments/a%0a", "/zarr/", "/zarr//", "/zarr/.", "/zarr/a%2fb/c",
+            "/segments/a%0d%0a", "/segments/%7f",
         ]
     )
     func invalidName(path: String) { #expect(outcome(path) == "invalid-name") }
@@ -70,6 +73,7 @@ import Testing
             "/segments/a/data2", "/segments/a/Data", "/../segments", "/./segments", "/%2e%2e/segments", "/segments%2fa",
             "/segments/a/..", "/segments/a/../b", "/segments/a//data", "/a/segments", "/%73egments",
             "/segments/a/%64ata", "/segments/a/repair/", "/segments/a/repair/x", "/segments/a/repairs",
+            "/zarr", "/zarrs/a",
         ]
     )
     func noRoute(path: String) { #expect(outcome(path) == "no-such-route") }

@@ -9,6 +9,7 @@ enum Route {
     case data(SegmentName, path: [String])
     case reads
     case writes
+    case zarr(SegmentName, path: [String])
     case layouts
     case layout(String)
     case liveness
@@ -29,6 +30,8 @@ enum Route {
         guard path.first == UInt8(ascii: "/"), let first = parts.first else { throw Self.unknown(path) }
         if first.elementsEqual("segments".utf8) {
             self = try Self.segmentRoute(parts.dropFirst(), path)
+        } else if first.elementsEqual("zarr".utf8), parts.count > 1 {
+            self = try Self.zarrRoute(parts.dropFirst())
         } else if first.elementsEqual("layouts".utf8), parts.count <= 2 {
             self = try parts.dropFirst().first.map { .layout(try Self.decoded($0, .invalidLayout)) } ?? .layouts
         } else if parts.count > 1 {
@@ -53,19 +56,28 @@ enum Route {
         _ path: UnsafeRawBufferPointer
     ) throws -> Route {
         guard let encoded = parts.first else { return .segments }
-        guard let bytes = PercentEncoding.decode(encoded, plusIsSpace: false) else {
-            throw Problem(
-                .invalidName,
-                "expected a percent-encoded name, got \(String(decoding: encoded, as: UTF8.self))"
-            )
-        }
-        let name = try bytes.withUnsafeBytes { try SegmentName(utf8: $0) }
+        let name = try segmentName(encoded)
         let rest = parts.dropFirst()
         guard let resource = rest.first else { return .segment(name) }
         if resource.elementsEqual("repair".utf8), rest.count == 1 { return .repair(name) }
         guard resource.elementsEqual("data".utf8) else { throw unknown(path) }
         let members = rest.dropFirst()
         return .data(name, path: try members.map { try decoded($0, .noSuchMember) })
+    }
+
+    private static func zarrRoute(_ parts: ArraySlice<Slice<UnsafeRawBufferPointer>>) throws -> Route {
+        guard let encoded = parts.first else { preconditionFailure("the route was chosen for its name") }
+        return .zarr(try segmentName(encoded), path: try parts.dropFirst().map { try decoded($0, .noSuchMember) })
+    }
+
+    private static func segmentName(_ encoded: Slice<UnsafeRawBufferPointer>) throws -> SegmentName {
+        guard let bytes = PercentEncoding.decode(encoded, plusIsSpace: false) else {
+            throw Problem(
+                .invalidName,
+                "expected a percent-encoded name, got \(String(decoding: encoded, as: UTF8.self))"
+            )
+        }
+        return try bytes.withUnsafeBytes { try SegmentName(utf8: $0) }
     }
 
     /// A part of the path without its percent-encoding.
@@ -92,6 +104,7 @@ enum Route {
         case .segment: [.get, .head, .put, .patch, .delete]
         case .repair, .reads, .writes: [.post]
         case .data: [.get, .head, .patch]
+        case .zarr: [.get, .head, .put, .delete]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
         case .liveness, .readiness, .description: [.get, .head]

@@ -55,11 +55,13 @@ extension DataReading {
         return response
     }
 
-    private static func contentRange(_ range: Range<Int>, _ total: Int) -> (StaticString, String) {
+    /// The field that says which bytes of how many an answer has.
+    static func contentRange(_ range: Range<Int>, _ total: Int) -> (StaticString, String) {
         ("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(total)")
     }
 
-    private static func unsatisfiable(_ total: Int) -> Problem {
+    /// The problem of a range that has no byte of so many.
+    static func unsatisfiable(_ total: Int) -> Problem {
         Problem(
             .rangeNotSatisfiable,
             "expected a range of the \(total) bytes that there are",
@@ -70,7 +72,12 @@ extension DataReading {
 
 extension Response {
     /// What a header field says.
-    func value(of name: String) -> String? { headers.first { $0.0.description == name }?.1 }
+    func value(of name: String) -> String? { headers.value(of: name) }
+}
+
+extension [(StaticString, String)] {
+    /// What a header field says.
+    func value(of name: String) -> String? { first { $0.0.description == name }?.1 }
 }
 
 extension Response.Body {
@@ -95,7 +102,7 @@ extension Response.Body {
     }
 
     /// Gives the memory of a body back that is not sent.
-    fileprivate func discard() {
+    func discard() {
         if case .allocated(let bytes) = self { free(bytes.baseAddress) }
     }
 }

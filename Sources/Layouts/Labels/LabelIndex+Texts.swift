@@ -1,7 +1,9 @@
 package import Segments
 
 extension LabelIndex {
-    /// How many code points the longest text has; reads every label. What is no UTF-8 counts as its replacement.
+    /// How many code points the longest text has; reads every label.
+    ///
+    /// What is no UTF-8 counts as its replacement.
     package func longestText() throws(SegmentError) -> Int {
         guard case .texts(let count, _) = contents.labels else { return 0 }
         var longest = 0

@@ -1,0 +1,67 @@
+internal import Documents
+internal import Representations
+
+/// Whether metadata that a library writes are those that there are.
+///
+/// Members may stand in any order. What says nothing (null, an empty list or object) may be left out beside attributes,
+/// and so may what is consolidated, for libraries write a group before they consolidate it.
+enum ZarrComparison {
+    static func isSame(_ given: JSONValue, _ known: JSONValue, _ document: ZarrDocument) -> Bool {
+        switch document {
+        case .attributesV2: isEqual(given, known)
+        case .consolidatedV2: isSameDocument(given, known, list: "metadata")
+        case .zarr, .arrayV2, .groupV2: isSameDocument(given, known, list: "consolidated_metadata")
+        }
+    }
+
+    /// Compares a document; `list` is the member in which others stand.
+    private static func isSameDocument(_ given: JSONValue, _ known: JSONValue, list: String? = nil) -> Bool {
+        guard case .object(let one) = given, case .object(let other) = known else { return false }
+        return Set((one.members + other.members).map { Array($0.name.utf8) }).allSatisfy { name in
+            let name = String(decoding: name, as: UTF8.self)
+            switch (one[name], other[name]) {
+            case (nil, let value?), (let value?, nil), (.null?, let value?):
+                return isVoid(value) || name == "consolidated_metadata" && (one[name] ?? .null) == .null
+            case (let value?, let expected?):
+                if name != list { return isEqual(value, expected) }
+                return name == "metadata"
+                    ? areSame(value, expected) : isSameDocument(value, expected, list: "metadata")
+            case (nil, nil): return true
+            }
+        }
+    }
+
+    /// Compares documents by their paths.
+    private static func areSame(_ given: JSONValue, _ known: JSONValue) -> Bool {
+        guard case .object(let one) = given, case .object(let other) = known,
+            one.members.count == other.members.count
+        else { return false }
+        let expected = Dictionary(uniqueKeysWithValues: other.members.map { (Array($0.name.utf8), $0.value) })
+        return one.members.allSatisfy { member in
+            guard let known = expected[Array(member.name.utf8)] else { return false }
+            return member.name.hasSuffix(ZarrDocument.attributesV2.rawValue)
+                ? isEqual(member.value, known) : isSameDocument(member.value, known, list: "consolidated_metadata")
+        }
+    }
+
+    private static func isVoid(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null: true
+        case .array(let items): items.isEmpty
+        case .object(let object): object.members.isEmpty
+        case .string, .number, .bool: false
+        }
+    }
+
+    /// Compares values, members in any order.
+    private static func isEqual(_ given: JSONValue, _ known: JSONValue) -> Bool {
+        switch (given, known) {
+        case (.object(let one), .object(let other)):
+            return one.members.count == other.members.count
+                && one.members.allSatisfy { member in other[member.name].map { isEqual(member.value, $0) } ?? false }
+        case (.array(let one), .array(let other)):
+            return one.count == other.count && zip(one, other).allSatisfy { isEqual($0, $1) }
+        default: return given == known
+        }
+    }
+}
