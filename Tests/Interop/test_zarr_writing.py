@@ -163,6 +163,7 @@ def test_labels_and_metadata_stay_as_they_are(gateway):
     assert put(gateway, "kept", "zarr.json", json.dumps({**group, "consolidated_metadata": None}).encode()).status == 204
     group["consolidated_metadata"]["metadata"].pop("x")
     assert put(gateway, "kept", "zarr.json", json.dumps(group).encode()).status == 403
+    assert put(gateway, "kept", ".zgroup", b'{"zarr_format": 2}' + b" " * 100_000).json()["code"] == "too-large"
     assert put(gateway, "kept", "zarr.json", b"{").json()["code"] == "invalid-json"
     assert put(gateway, "kept", "values/.zattrs", b"{}").status == 403
     attributes = gateway.request("GET", "/zarr/kept/values/zarr.json").json()["attributes"]

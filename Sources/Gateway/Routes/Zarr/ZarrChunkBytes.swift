@@ -29,7 +29,7 @@ struct ZarrChunkBytes {
     var scratchByteCount: Int {
         switch array.source {
         case .values, .labels: 0
-        case .range, .texts: ownCount
+        case .range, .texts: ownCount.multipliedClamped(by: 2)
         }
     }
 

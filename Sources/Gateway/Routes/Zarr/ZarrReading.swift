@@ -43,6 +43,7 @@ struct ZarrReading {
         let target = try ZarrTarget(catalog, name, path, query, context)
         let exchange = context.exchange
         if case .index(let node) = target.key {
+            if case .group(let group) = node { try context.leaveEventThread(for: group.children.count * 256) }
             return ZarrIndex(node, name: name, path: path.filter { !$0.isEmpty }).response
         }
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)

@@ -55,6 +55,8 @@ struct ZarrWriting {
             try requireSame(bytes, context) { bytes.fillOwn($0) }
             return try Self.unchanged(target)
         }
+        let reservation = try pool.budget.require(bytes.ownCount, until: context.deadline)
+        defer { withExtendedLifetime(reservation) {} }
         guard let memory = malloc(max(bytes.ownCount, 1)) else {
             throw Problem(.busy, "no memory for a chunk of \(bytes.ownCount) bytes")
         }
@@ -120,15 +122,21 @@ struct ZarrWriting {
         _ context: RequestContext
     ) throws {
         try context.leaveEventThread(for: node.weight.multipliedClamped(by: 1_024))
-        var reader = JSONReader(body.bytes)
-        let given = try reader.value()
-        try reader.finish()
         var json = JSONWriter(capacity: 1_024)
         node.write(document, to: &json)
-        let known = try json.finish().withUnsafeBytes { bytes in
+        let text = json.finish()
+        // The same with spaces and escapes is hardly longer than this, and what is longer is not read.
+        let limit = text.count.multipliedClamped(by: 8).addingClamped(64 << 10)
+        if body.count > limit {
+            throw Problem(.tooLarge, "expected metadata of at most \(limit) bytes, got \(body.count)")
+        }
+        let known = try text.withUnsafeBytes { bytes in
             var reader = JSONReader(bytes)
             return try reader.value()
         }
+        var reader = JSONReader(body.bytes)
+        let given = try reader.value()
+        try reader.finish()
         guard ZarrComparison.isSame(given, known, document) else {
             throw Problem(
                 .forbidden,
