@@ -60,7 +60,13 @@ class Client:
         self.__init__(**state)
 
     def request(
-        self, method: str, path: str, query: Query | None = None, body: bytes | None = None, media: str | None = None
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: bytes | None = None,
+        media: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """Sends a request; waits while the segment is busy. `GatewayError` or one of its kin for a refusal.
 
@@ -70,7 +76,9 @@ class Client:
         target = self._parts.path.rstrip("/") * (self._parts.scheme != "unix") + path
         if query:
             target += "?" + urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
-        headers = {} if media is None else {"Content-Type": media}
+        headers = dict(headers or {})
+        if media is not None:
+            headers["Content-Type"] = media
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         end = time.monotonic() + self.timeout

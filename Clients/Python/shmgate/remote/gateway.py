@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NoSuchSegment
 from ..names import check_name
 from .client import Client
 from .objects import RemoteObject
+
+if TYPE_CHECKING:
+    from .zarr import ZarrStore
 
 
 def connect(url: str, *, token: str | None = None, timeout: float = 30.0, local: bool | None = None) -> Gateway:
@@ -34,6 +37,15 @@ class Gateway:
     def __getitem__(self, name: str) -> RemoteObject:
         """A segment; `NoSuchSegment` (which is a FileNotFoundError) if there is none."""
         return RemoteObject(self._client, check_name(name), self._local)
+
+    def zarr_store(self, name: str, *, read_only: bool = False) -> ZarrStore:
+        """A segment as a store for zarr-python 3.1, and so for xarray and Dask; it needs `shmgate[zarr]`.
+
+            xr.open_zarr(shm.connect("http://host:8080").zarr_store("prices"))
+        """
+        from .zarr import ZarrStore
+
+        return ZarrStore(self._client, check_name(name), read_only=read_only)
 
     def __contains__(self, name: str) -> bool:
         try:
