@@ -52,16 +52,20 @@ import Testing
         #expect(read.dtype.byteCount == dtype.byteCount)
     }
 
-    @Test("a header that is not ASCII is of version 3, one beyond 65,535 bytes of version 2")
+    @Test("a header that is not Latin-1 is of version 3, one beyond 65,535 bytes of version 2")
     func versions() throws {
-        let unicode = Npy.header(dtype: try DType(Arrays.value(#"[["é","<f4"]]"#)), shape: [2])
+        let latin = Npy.header(dtype: try DType(Arrays.value(#"[["é","<f4"]]"#)), shape: [2])
+        #expect(latin[6] == 1 && latin.count % 64 == 0 && latin.contains(0xE9))
+        #expect(try self.read(latin).dtype.fields.map(\.name) == ["é"])
+        let unicode = Npy.header(dtype: try DType(Arrays.value(#"[["日","<f4"]]"#)), shape: [2])
         #expect(unicode[6] == 3 && unicode.count % 64 == 0)
         #expect((8..<12).reduce(0) { $0 | Int(unicode[$1]) << (8 * ($1 - 8)) } == unicode.count - 12)
         let read = try read(unicode)
-        #expect(read.dtype.fields.map(\.name) == ["é"] && read.shape == [2])
+        #expect(read.dtype.fields.map(\.name) == ["日"] && read.shape == [2])
         let many = "[\((0..<4000).map { #"["field\#($0)","<f4"]"# }.joined(separator: ","))]"
         let long = Npy.header(dtype: try DType(Arrays.value(many)), shape: [2])
         #expect(long[6] == 2 && long.count > 65_535 && long.count % 64 == 0)
+        #expect(try self.read(long).dtype.fields.count == 4000)
         #expect((8..<12).reduce(0) { $0 | Int(long[$1]) << (8 * ($1 - 8)) } == long.count - 12)
     }
 

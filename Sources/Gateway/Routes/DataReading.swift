@@ -240,9 +240,12 @@ struct DataReading {
     ]
 
     static func fields(_ part: Excerpt.Part, _ format: Format) -> [(StaticString, String)] {
-        [
-            ("Content-Type", format.mediaType), ("Shm-Dtype", part.type.dtype.description),
-            ("Shm-Shape", part.shape.map(String.init).joined(separator: ",")),
-        ]
+        let dtype = part.type.dtype.description
+        let shape = part.shape.map(String.init).joined(separator: ",")
+        let fields: [(StaticString, String)] = [("Content-Type", format.mediaType), ("Shm-Shape", shape)]
+        return dtype.utf8.count > mostDTypeBytes ? fields : fields + [("Shm-Dtype", dtype)]
     }
+
+    /// A dtype of thousands of fields is no field of a header block, which has some 30 KiB: no answer could be sent.
+    private static let mostDTypeBytes = 8 << 10
 }

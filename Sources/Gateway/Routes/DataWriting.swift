@@ -265,7 +265,8 @@ struct BinaryBody {
 
     private func npy(_ part: Excerpt.Part) throws -> ByteSource {
         let (shape, dtype) = (part.shape, part.type.dtype)
-        let header = try NpyHeader(reading: try body.prefix(NpyHeader.maximumByteCount))
+        let front = try body.prefix(12)
+        let header = try NpyHeader(reading: body.prefix(NpyHeader.byteCount(of: front) ?? front.count))
         guard header.shape == shape else {
             throw Problem(.shapeMismatch, "expected the shape \(tuple(shape)), got \(tuple(header.shape))")
         }

@@ -36,7 +36,7 @@ struct RequestBody {
         }
     }
 
-    /// The first bytes, copied to where they can be read safely; valid while the body is.
+    /// The first bytes, copied to where they can be read safely; valid until more are asked for.
     func prefix(_ limit: Int) throws(SegmentError) -> UnsafeRawBufferPointer {
         switch place {
         case .memory(let exchange): UnsafeRawBufferPointer(rebasing: exchange.body.prefix(limit))
@@ -98,9 +98,10 @@ final class StagingSink: BodySink, @unchecked Sendable {
         return file
     }
 
-    /// A private copy of the first bytes.
+    /// A private copy of the first bytes, valid until more are asked for.
     func prefix(_ limit: Int) throws(SegmentError) -> UnsafeRawBufferPointer {
-        if let head { return UnsafeRawBufferPointer(head) }
+        if let head, head.count >= min(limit, count) { return UnsafeRawBufferPointer(rebasing: head.prefix(limit)) }
+        head?.deallocate()
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: min(limit, count), alignment: 8)
         head = copy
         try sealed().copy(0, into: copy)

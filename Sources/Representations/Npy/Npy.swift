@@ -16,15 +16,17 @@ package enum Npy {
     /// The bytes before the elements; a multiple of 64.
     package static func header(dtype: DType, shape: [Int]) -> [UInt8] {
         let text = "{'descr': \(literal(dtype.bufferDType)), 'fortran_order': False, 'shape': \(tuple(shape)), }"
-        let isASCII = text.utf8.allSatisfy { $0 < 128 }
-        let short = 10 + text.utf8.count + 1 <= 65_535 + 10 - 64
-        let version: UInt8 = !isASCII ? 3 : short ? 1 : 2
+        // As NumPy: Latin-1 if that can be, and only what it cannot is UTF-8.
+        let isLatin1 = text.unicodeScalars.allSatisfy { $0.value < 256 }
+        let encoded = isLatin1 ? text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) } : Array(text.utf8)
+        let isShort = 10 + encoded.count + 1 <= 65_535 + 10 - 64
+        let version: UInt8 = !isLatin1 ? 3 : isShort ? 1 : 2
         let prefix = version == 1 ? 10 : 12
-        let total = (prefix + text.utf8.count + 1 + 63) / 64 * 64
+        let total = (prefix + encoded.count + 1 + 63) / 64 * 64
         var bytes = magic + [version, 0]
         let length = total - prefix
         for index in 0..<(prefix - 8) { bytes.append(UInt8(truncatingIfNeeded: length >> (8 * index))) }
-        bytes += text.utf8
+        bytes += encoded
         bytes += [UInt8](repeating: UInt8(ascii: " "), count: total - bytes.count - 1)
         bytes.append(UInt8(ascii: "\n"))
         return bytes

@@ -2,8 +2,8 @@ internal import Documents
 internal import Layouts
 
 extension NpyHeader {
-    /// The most bytes of a header; NumPy itself refuses more than 10,000 characters unless told otherwise.
-    package static let maximumByteCount = 64 << 10
+    /// The most bytes of a header: a dtype of many thousand fields. NumPy itself reads only 10,000 unless told otherwise.
+    package static let maximumByteCount = 1 << 20
 
     /// How many bytes the header has, read from its first twelve; nil if more bytes are needed to tell.
     package static func byteCount(of prefix: UnsafeRawBufferPointer) throws(RepresentationError) -> Int? {
