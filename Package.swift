@@ -40,7 +40,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Segments",
+                "Codings", "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Segments",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("openapi.yaml")],
@@ -85,6 +85,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
+        .testTarget(name: "CodingsTests", dependencies: ["Codings", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "DocumentsTests", dependencies: ["Documents", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ProtocolModelTests", swiftSettings: strict),

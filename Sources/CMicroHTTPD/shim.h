@@ -70,6 +70,7 @@ extern int accept4(int descriptor, struct sockaddr *address, socklen_t *length, 
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
 /* The result of a content reader that cannot go on. */
+static inline ssize_t cmicrohttpd_reader_ended(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
 static inline ssize_t cmicrohttpd_reader_failed(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
 
 #endif

@@ -20,15 +20,15 @@ package struct Packer: ~Copyable {
 
     private let state: State
 
-    /// What a packer needs, at the most.
-    package static let byteCount = 3 << 20
+    /// What a packer needs, about.
+    package static func byteCount(_ coding: Coding) -> Int { coding == .gzip ? 300 << 10 : 2 << 20 }
     /// Fast ones: whoever waits for a snapshot waits for the packer too.
     private static let levels: (gzip: Int32, zstd: Int32) = (4, 3)
     /// So far back a packer of zstd looks, which is most of what it needs.
     private static let windowBits: Int32 = 19
 
-    /// Takes the memory for a coding.
-    package init(_ coding: Coding) throws(CodingError) {
+    /// Takes the memory for a coding; zstd takes less for a short text, and writes down how long it is.
+    package init(_ coding: Coding, ofBytes count: Int) throws(CodingError) {
         switch coding {
         case .gzip:
             let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -42,6 +42,7 @@ package struct Packer: ~Copyable {
             guard let context = ZSTD_createCCtx() else { throw .outOfMemory }
             ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Self.levels.zstd)
             ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, Self.windowBits)
+            ZSTD_CCtx_setPledgedSrcSize(context, UInt64(count))
             state = .zstd(context)
         case .lz4Frame: preconditionFailure("LZ4 is only read")
         }

@@ -151,8 +151,8 @@ extension Unpacker {
 
     /// Unpacks bytes into memory from `malloc`, which grows as they come and belongs to the caller.
     ///
-    /// More than `limit` bytes are ``CodingError/tooLarge``; so are more than `mayTake` allows, which is asked before
-    /// each growth.
+    /// More than `limit` bytes are ``CodingError/tooLarge``. `mayTake` is asked before each growth; what it does not allow
+    /// is ``CodingError/outOfMemory``.
     package static func unpack(
         _ input: UnsafeRawBufferPointer,
         _ coding: Coding,
@@ -196,7 +196,8 @@ private struct Growing: ~Copyable {
     /// One byte beyond the limit has room, so that what is too large shows.
     mutating func grow(limit: Int, _ mayTake: (Int) -> Bool) throws(CodingError) {
         let wanted = min(max(capacity * 2, 64 << 10), limit + 1)
-        guard wanted > capacity, mayTake(wanted - capacity) else { throw .tooLarge }
+        guard wanted > capacity else { throw .tooLarge }
+        guard mayTake(wanted - capacity) else { throw .outOfMemory }
         guard let larger = realloc(base, wanted) else { throw .outOfMemory }
         base = larger
         capacity = wanted

@@ -1,3 +1,4 @@
+internal import Codings
 internal import Glibc
 package import MicroHTTP
 package import Segments
@@ -17,6 +18,8 @@ package final class GatewayService: Service {
         package var uploadMemoryBytes: Int
         /// Whether requests have to name this machine by one of its own names; for listening on loopback.
         package var isLocalOnly: Bool
+        /// When answers are packed.
+        package var compression: Compression
 
         /// Settings as given.
         package init(
@@ -24,13 +27,15 @@ package final class GatewayService: Service {
             maxBodyBytes: Int = 1 << 30,
             snapshotMemoryBytes: Int = 1 << 30,
             uploadMemoryBytes: Int = 1 << 30,
-            isLocalOnly: Bool = true
+            isLocalOnly: Bool = true,
+            compression: Compression = Compression()
         ) {
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
             self.snapshotMemoryBytes = snapshotMemoryBytes
             self.uploadMemoryBytes = uploadMemoryBytes
             self.isLocalOnly = isLocalOnly
+            self.compression = compression
         }
     }
 
@@ -86,13 +91,7 @@ package final class GatewayService: Service {
             }
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
             if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
-            if let encoding = exchange.header("Content-Encoding"), encoding.lowercased() != "identity" {
-                throw Problem(
-                    .unsupportedMediaType,
-                    "expected a body without Content-Encoding, got \(encoding)",
-                    headers: [("Accept-Encoding", "identity"), ("Accept-Patch", Format.patchTypes)]
-                )
-            }
+            if [.post, .put, .patch].contains(exchange.method) { pending.coding = try BodyCoding.read(exchange) }
             try reserveUpload(exchange, pending)
             if case .zarr(let name, let path) = pending.route, exchange.method == .put {
                 return try admitChunk(exchange, pending, name, path)
@@ -105,9 +104,11 @@ package final class GatewayService: Service {
             pending.bodyFormat = format
             if exchange.expectsContinue || exchange.contentLength ?? 0 > Self.stagedFrom {
                 let context = RequestContext(exchange: exchange, mayBlock: false)
-                try writing.check(name, path: path, pending.query, format, context)
+                let length = pending.coding == nil ? exchange.contentLength : nil
+                try writing.check(name, path: path, pending.query, format, length, context)
             }
-            guard format.isPacked, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true else {
+            guard format.isPacked, pending.coding == nil, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true
+            else {
                 return .collect(limit: limit)
             }
             let sink = try StagingSink(for: segment, limit: limit)
@@ -127,7 +128,8 @@ package final class GatewayService: Service {
     ) throws -> Admission {
         let context = RequestContext(exchange: exchange, mayBlock: false)
         pending.bodyFormat = .raw
-        guard exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
+        guard pending.coding == nil,
+            exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
             let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
         else { return .collect(limit: configuration.maxBodyBytes) }
         let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
@@ -144,7 +146,7 @@ package final class GatewayService: Service {
         // Whoever has the answer may send the next body: the room of this one is free by then.
         exchange.mayTake = nil
         (exchange.state as? PendingRequest)?.upload = nil
-        return .now(response)
+        return .now(configuration.compression.apply(to: response, exchange, pool.budget))
     }
 
     /// The answer; nil if it needs a worker.
@@ -173,7 +175,7 @@ package final class GatewayService: Service {
     /// What a client only announces costs nothing, so that announcements cannot keep others out.
     private func reserveUpload(_ exchange: Exchange, _ pending: PendingRequest) throws {
         let length = exchange.contentLength ?? 0
-        guard length > Self.freeUploadBytes || exchange.isChunked else { return }
+        guard length > Self.freeUploadBytes || exchange.isChunked || pending.coding != nil else { return }
         if length > UInt64(max(uploads.limit - uploads.usedBytes, 0)) { throw uploadProblem }
         guard let reservation = uploads.reserve(0, until: .immediate) else { throw uploadProblem }
         pending.upload = reservation
@@ -214,6 +216,7 @@ package final class GatewayService: Service {
         try pending.sink?.check()
         if exchange.bodyIsTooLarge { throw tooLarge(mostBytes(to: pending.route)) }
         if exchange.bodyIsUnwelcome { throw uploadProblem }
+        try unpack(exchange, pending, context)
         let segments = SegmentRoutes(catalog: catalog)
         let query = pending.query
         switch (pending.route, exchange.method) {
@@ -253,6 +256,16 @@ package final class GatewayService: Service {
         }
     }
 
+    /// Unpacks the body, once, on a worker: few bytes may become many.
+    private func unpack(_ exchange: Exchange, _ pending: PendingRequest, _ context: RequestContext) throws {
+        guard let coding = pending.coding, !exchange.body.isEmpty || pending.route.takesBody else { return }
+        if !context.mayBlock { throw Deferral() }
+        try BodyCoding.unpack(exchange, coding, limit: mostBytes(to: pending.route)) { more in
+            pending.upload?.grow(by: more) ?? true
+        }
+        pending.coding = nil
+    }
+
     private var writing: DataWriting {
         DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes, budget: pool.budget)
     }
@@ -284,6 +297,8 @@ private final class PendingRequest: @unchecked Sendable {
     let route: Route
     let query: Query
     var bodyFormat: Format?
+    /// How its body is packed, until it is not any more.
+    var coding: Coding?
     var sink: StagingSink?
     /// What its body takes of the budget for bodies.
     var upload: MemoryReservation?

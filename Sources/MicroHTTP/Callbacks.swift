@@ -124,6 +124,23 @@ let readSource: MHD_ContentReaderCallback = { box, offset, place, count in
     return read > 0 ? read : cmicrohttpd_reader_failed()
 }
 
+/// What a body of unknown length is made by, where C can hold it.
+final class OpenSourceBox {
+    let source: any OpenBodySource
+
+    init(_ source: any OpenBodySource) { self.source = source }
+}
+
+/// The reader of a body that is made while it is sent, until its source says that it ends.
+let readOpenSource: MHD_ContentReaderCallback = { box, _, place, count in
+    guard let box, let place else { return cmicrohttpd_reader_failed() }
+    let source = Unmanaged<OpenSourceBox>.fromOpaque(box).takeUnretainedValue().source
+    guard let read = source.read(into: UnsafeMutableRawBufferPointer(start: place, count: count)) else {
+        return cmicrohttpd_reader_failed()
+    }
+    return read > 0 ? read : cmicrohttpd_reader_ended()
+}
+
 /// The reader of a body that only has a length; HEAD never calls it.
 let refuseToRead: MHD_ContentReaderCallback = { _, _, _, _ in cmicrohttpd_reader_failed() }
 

@@ -138,6 +138,17 @@ package final class Exchange: @unchecked Sendable {
         (collectedCount, collectedCapacity) = (0, 0)
     }
 
+    /// Puts other bytes, from `malloc`, in the place of the collected ones, and owns them from then on.
+    package func replaceBody(with bytes: UnsafeMutableRawBufferPointer) {
+        free(collected)
+        collected = bytes.baseAddress
+        collectedCount = bytes.count
+        collectedCapacity = bytes.count
+    }
+
+    /// Whether the client is on this machine, as far as its address tells.
+    package var isFromLoopback: Bool { PeerAddress.isLoopback(cmicrohttpd_peer_address(connection)) }
+
     func setMethod(_ name: UnsafePointer<CChar>) {
         methodName = String(cString: name)
         method = Method(rawValue: methodName) ?? .other

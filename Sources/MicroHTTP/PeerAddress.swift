@@ -23,3 +23,25 @@ enum PeerAddress: Hashable, Sendable {
         }
     }
 }
+
+extension PeerAddress {
+    /// Whether an address is one of this machine's loopback, or none that a network has.
+    static func isLoopback(_ address: UnsafePointer<sockaddr>?) -> Bool {
+        guard let address = UnsafeRawPointer(address) else { return false }
+        switch Int32(address.load(as: sockaddr.self).sa_family) {
+        case AF_INET: return UInt32(bigEndian: address.load(as: sockaddr_in.self).sin_addr.s_addr) >> 24 == 127
+        case AF_INET6:
+            let bytes = address.load(as: sockaddr_in6.self).sin6_addr
+            let (high, low) = withUnsafeBytes(of: bytes) {
+                (
+                    UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)),
+                    UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
+            }
+            // ::1, or ::ffff:127.0.0.0/8
+            return high == 0 && (low == 1 || low >> 24 == 0xFFFF_7F)
+        case AF_UNIX: return true
+        default: return false
+        }
+    }
+}

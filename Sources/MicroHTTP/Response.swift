@@ -12,6 +12,14 @@ package protocol BodySource: AnyObject {
     func read(from offset: Int, into target: UnsafeMutableRawBufferPointer) -> Int
 }
 
+/// Makes the bytes of a body of which nobody knows how many there will be.
+///
+/// One thread at a time reads.
+package protocol OpenBodySource: AnyObject {
+    /// Stores the next bytes and says how many; 0 at the end, nil if there should be more and cannot be.
+    func read(into target: UnsafeMutableRawBufferPointer) -> Int?
+}
+
 /// An answer: status, header fields and body.
 ///
 /// `Date` and `Content-Length` are libmicrohttpd's work.
@@ -28,6 +36,10 @@ package struct Response {
         case fixed(UnsafeRawBufferPointer)
         /// Bytes that are made while they are sent; the source is held until the last one is out.
         case made(any BodySource)
+        /// Bytes that are made while they are sent, as many as come; they go out in chunks.
+        case open(any OpenBodySource)
+        /// For HEAD: a body of unknown length that is never made.
+        case unknownLength
         /// For HEAD: the length of a body that is never made.
         case length(UInt64)
     }
@@ -116,6 +128,12 @@ extension Response {
             )
             if made == nil { box.release() }
             return made
+        case .open(let source):
+            let box = Unmanaged.passRetained(OpenSourceBox(source))
+            let made = MHD_create_response_from_callback(.max, 32 << 10, readOpenSource, box.toOpaque(), releaseOwner)
+            if made == nil { box.release() }
+            return made
+        case .unknownLength: return MHD_create_response_from_callback(.max, 1_024, refuseToRead, nil, nil)
         case .length(let count):
             return MHD_create_response_from_callback(count, 1_024, refuseToRead, nil, nil)
         }

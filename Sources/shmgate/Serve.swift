@@ -56,6 +56,20 @@ struct Serve: ParsableCommand {
     )
     var uploadMemory: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Whose answers are packed by zstd or gzip, if they accept that: auto, those of clients on other machines; \
+            always; never. (default: auto)
+            """,
+            valueName: "when"
+        )
+    )
+    var compress: CompressionRule?
+
+    @Option(help: ArgumentHelp("From what size on answers are packed. (default: 1KiB)", valueName: "bytes"))
+    var compressFrom: ByteCount?
+
     @OptionGroup(title: "Limits for clients")
     var limits: ClientLimits
 
@@ -97,6 +111,10 @@ struct Serve: ParsableCommand {
         let quarter = ByteCount(max(memoryBytes / 4, 64 << 20))
         let snapshotMemoryBytes = try setting(snapshotMemory, "SNAPSHOT_MEMORY", default: quarter).value
         let uploadMemoryBytes = try setting(uploadMemory, "UPLOAD_MEMORY", default: quarter).value
+        let compression = Compression(
+            try setting(compress, "COMPRESS", default: CompressionRule(.auto)).value,
+            from: try setting(compressFrom, "COMPRESS_FROM", default: ByteCount(1 << 10)).value
+        )
         var configuration = Server.Configuration(listen: [address], threads: threads)
         let descriptors = raiseDescriptorLimit()
         try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: address.isLoopback)
@@ -122,7 +140,8 @@ struct Serve: ParsableCommand {
                     maxBodyBytes: maxBodyBytes,
                     snapshotMemoryBytes: snapshotMemoryBytes,
                     uploadMemoryBytes: uploadMemoryBytes,
-                    isLocalOnly: address.isLoopback
+                    isLocalOnly: address.isLoopback,
+                    compression: compression
                 ),
                 stateDirectory: stateDirectory
             ) { level, text in

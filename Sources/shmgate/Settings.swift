@@ -49,6 +49,18 @@ struct LogLevel: ExpressibleByArgument {
     init(_ value: Logger.Level) { self.value = value }
 }
 
+/// Whose answers are packed.
+struct CompressionRule: ExpressibleByArgument {
+    let value: Compression.Rule
+
+    init?(argument: String) {
+        guard let value = Compression.Rule(rawValue: argument) else { return nil }
+        self.init(value)
+    }
+
+    init(_ value: Compression.Rule) { self.value = value }
+}
+
 /// A setting's value: the flag, else the environment variable `SHMGATE_…`, else the default.
 func setting<Value: ExpressibleByArgument>(
     _ flag: Value?,

@@ -46,8 +46,17 @@ struct TagCondition {
         }
     }
 
-    /// Whether one of the tags is exactly this one: for reading.
-    func matches(_ text: String) -> Bool { isAny || tags.contains(text) }
+    /// The tag that is this one, perhaps of the same bytes packed; for reading. `*` is any.
+    func match(_ text: String) -> String? {
+        if isAny { return text }
+        return tags.first { tag in
+            tag == text
+                || Self.codings.contains { tag.hasSuffix("-\($0)\"") && tag.dropLast($0.count + 2) == text.dropLast() }
+        }
+    }
+
+    /// What a packed representation has at the end of its tag.
+    private static let codings = ["gzip", "zstd"]
 
     /// Whether one of the tags has this segment and sequence, whatever its representation: for writing.
     func matches(_ tag: EntityTag) -> Bool {

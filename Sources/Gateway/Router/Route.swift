@@ -111,6 +111,12 @@ enum Route {
         }
     }
 
+    /// Whether a body of none of its methods is empty.
+    var takesBody: Bool {
+        if case .repair = self { return false }
+        return true
+    }
+
     /// Refuses a method that the resource does not have.
     func check(_ method: Method, named name: String) throws(Problem) {
         if methods.contains(method) { return }

@@ -82,11 +82,11 @@ extension [(StaticString, String)] {
 
 extension Response.Body {
     /// The bytes, where there are some.
-    fileprivate var bytes: UnsafeRawBufferPointer? {
+    var bytes: UnsafeRawBufferPointer? {
         switch self {
         case .allocated(let bytes): UnsafeRawBufferPointer(bytes)
         case .pinned(let bytes, _), .fixed(let bytes): bytes
-        case .empty, .length, .made: nil
+        case .empty, .length, .made, .open, .unknownLength: nil
         }
     }
 
@@ -97,7 +97,7 @@ extension Response.Body {
             .pinned(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: OwnedBytes(bytes))
         case .pinned(let bytes, let owner): .pinned(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: owner)
         case .fixed(let bytes): .fixed(UnsafeRawBufferPointer(rebasing: bytes[range]))
-        case .empty, .length, .made: self
+        case .empty, .length, .made, .open, .unknownLength: self
         }
     }
 

@@ -193,8 +193,8 @@ struct DataReading {
         let vitals = try target.segment.vitals()
         guard vitals.sequence & 1 == 0 else { return nil }
         let tag = target.open.tag(vitals.sequence).text(format.tagSuffix)
-        guard condition.matches(tag) else { return nil }
-        return Response(status: 304, headers: [("ETag", tag)] + Self.cacheFields)
+        guard let known = condition.match(tag) else { return nil }
+        return Response(status: 304, headers: [("ETag", known)] + Self.cacheFields)
     }
 
     /// The length without the bytes.

@@ -43,11 +43,14 @@ struct DataWriting {
     }
 
     /// Refuses what can be refused before the body has come: for clients that ask first, and for long bodies.
+    ///
+    /// `length` is that of the body, nil if that is unknown.
     func check(
         _ name: SegmentName,
         path: [String],
         _ query: Query,
         _ format: Format,
+        _ length: UInt64?,
         _ context: RequestContext
     ) throws {
         let target: DataTarget
@@ -64,7 +67,7 @@ struct DataWriting {
         let excerpt = target.excerpt(&parts)
         if format.isTable { return try Self.requireRows(excerpt, target, format) }
         let part = try Self.onlyArray(excerpt, format)
-        if format == .raw, let length = context.exchange.contentLength {
+        if format == .raw, let length {
             try BinaryBody.requireCount(Int(clamping: length), for: part)
         }
     }

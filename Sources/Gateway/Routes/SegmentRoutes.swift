@@ -16,8 +16,8 @@ struct SegmentRoutes {
         let description = try catalog.description(of: open)
         let tag = description.tag.text()
         let fields: [(StaticString, String)] = [("ETag", tag), ("Cache-Control", "no-cache")]
-        if try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.matches(tag) == true {
-            return Response(status: 304, headers: fields)
+        if let known = try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.match(tag) {
+            return Response(status: 304, headers: [("ETag", known), ("Cache-Control", "no-cache")])
         }
         var json = JSONWriter(capacity: 1_024)
         description.write(to: &json)

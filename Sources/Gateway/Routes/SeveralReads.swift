@@ -175,7 +175,7 @@ struct SeveralReads {
             for (name, value) in answer.headers where !Self.isOfWhole(name.description) {
                 head.append("\(name): \(value)\r\n")
             }
-            head.append("Content-Length: \(answer.body.count)\r\n\r\n")
+            head.append("Content-Length: \(answer.body.count ?? 0)\r\n\r\n")
             body.append(head)
             body.append(answer.body)
         }
@@ -192,18 +192,5 @@ struct SeveralReads {
     /// Whether a field is about the answer as a whole, and not about a part of it.
     private static func isOfWhole(_ name: String) -> Bool {
         ["Vary", "Cache-Control", "Accept-Ranges"].contains(name)
-    }
-}
-
-extension Response.Body {
-    /// How many bytes it has.
-    fileprivate var count: Int {
-        switch self {
-        case .empty: 0
-        case .allocated(let bytes): bytes.count
-        case .pinned(let bytes, _), .fixed(let bytes): bytes.count
-        case .made(let source): source.count
-        case .length(let count): Int(clamping: count)
-        }
     }
 }

@@ -52,9 +52,8 @@ struct ZarrReading {
         }
         let vitals = try target.open.segment.vitals()
         if let condition = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true),
-            vitals.sequence & 1 == 0, condition.matches(target.open.tag(vitals.sequence).text())
+            vitals.sequence & 1 == 0, let tag = condition.match(target.open.tag(vitals.sequence).text())
         {
-            let tag = target.open.tag(vitals.sequence).text()
             return Response(status: 304, headers: [("ETag", tag)] + Self.cacheFields)
         }
         switch target.key {
