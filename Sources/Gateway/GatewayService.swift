@@ -20,6 +20,8 @@ package final class GatewayService: Service {
         package var isLocalOnly: Bool
         /// When answers are packed.
         package var compression: Compression
+        /// Which web pages of other origins may read answers.
+        package var origins: AllowedOrigins
 
         /// Settings as given.
         package init(
@@ -28,7 +30,8 @@ package final class GatewayService: Service {
             snapshotMemoryBytes: Int = 1 << 30,
             uploadMemoryBytes: Int = 1 << 30,
             isLocalOnly: Bool = true,
-            compression: Compression = Compression()
+            compression: Compression = Compression(),
+            origins: AllowedOrigins = .none
         ) {
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
@@ -36,6 +39,7 @@ package final class GatewayService: Service {
             self.uploadMemoryBytes = uploadMemoryBytes
             self.isLocalOnly = isLocalOnly
             self.compression = compression
+            self.origins = origins
         }
     }
 
@@ -75,7 +79,13 @@ package final class GatewayService: Service {
 
     package func admit(_ exchange: Exchange) -> Admission {
         do {
-            if configuration.isLocalOnly { try LocalGuard.check(exchange) }
+            let origins = configuration.origins
+            if configuration.isLocalOnly { try LocalGuard.check(exchange, origins) }
+            if !origins.isEmpty, exchange.method == .options,
+                let answer = origins.answer(exchange, methods: try Route(path: exchange.path).methods)
+            {
+                return .refuse(finished(answer, exchange))
+            }
             let pending = try PendingRequest(exchange)
             exchange.state = pending
             let limit = mostBytes(to: pending.route)
@@ -115,7 +125,7 @@ package final class GatewayService: Service {
             pending.sink = sink
             return .stream(sink)
         } catch {
-            return .refuse(Problem(error).response)
+            return .refuse(finished(Problem(error).response, exchange))
         }
     }
 
@@ -137,6 +147,13 @@ package final class GatewayService: Service {
         return .stream(sink)
     }
 
+    /// The answer with what every answer says.
+    private func finished(_ response: Response, _ exchange: Exchange) -> Response {
+        var response = response
+        configuration.origins.apply(to: &response, exchange)
+        return response
+    }
+
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
         guard let response = response(to: exchange, context) else {
@@ -146,7 +163,7 @@ package final class GatewayService: Service {
         // Whoever has the answer may send the next body: the room of this one is free by then.
         exchange.mayTake = nil
         (exchange.state as? PendingRequest)?.upload = nil
-        return .now(configuration.compression.apply(to: response, exchange, pool.budget))
+        return .now(finished(configuration.compression.apply(to: response, exchange, pool.budget), exchange))
     }
 
     /// The answer; nil if it needs a worker.

@@ -70,6 +70,17 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("From what size on answers are packed. (default: 1KiB)", valueName: "bytes"))
     var compressFrom: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Web pages of this origin may read and write, such as https://example.org; * for all; once for each. \
+            (default: none)
+            """,
+            valueName: "origin"
+        )
+    )
+    var corsOrigin: [String] = []
+
     @OptionGroup(title: "Limits for clients")
     var limits: ClientLimits
 
@@ -115,6 +126,7 @@ struct Serve: ParsableCommand {
             try setting(compress, "COMPRESS", default: CompressionRule(.auto)).value,
             from: try setting(compressFrom, "COMPRESS_FROM", default: ByteCount(1 << 10)).value
         )
+        let origins = try self.origins()
         var configuration = Server.Configuration(listen: [address], threads: threads)
         let descriptors = raiseDescriptorLimit()
         try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: address.isLoopback)
@@ -141,7 +153,8 @@ struct Serve: ParsableCommand {
                     snapshotMemoryBytes: snapshotMemoryBytes,
                     uploadMemoryBytes: uploadMemoryBytes,
                     isLocalOnly: address.isLoopback,
-                    compression: compression
+                    compression: compression,
+                    origins: origins
                 ),
                 stateDirectory: stateDirectory
             ) { level, text in
@@ -194,6 +207,20 @@ struct Serve: ParsableCommand {
                 "locked-snapshots": "\(contention.lockedSnapshots)",
             ]
         )
+    }
+
+    /// The origins of the flags, else those of the environment, separated by commas.
+    private func origins() throws -> AllowedOrigins {
+        let named =
+            getenv("SHMGATE_CORS_ORIGIN").map { String(cString: $0).split(separator: ",").map(String.init) } ?? []
+        let origins = (corsOrigin.isEmpty ? named : corsOrigin).map { String($0.drop { $0 == " " }) }
+        guard let allowed = AllowedOrigins(origins) else {
+            throw ValidationError(
+                "Expected an origin such as https://example.org or http://localhost:3000, without a path, or *, for "
+                    + "--cors-origin, got \(origins.joined(separator: ", "))."
+            )
+        }
+        return allowed
     }
 
     /// Log lines go to standard error; standard output has the address alone.

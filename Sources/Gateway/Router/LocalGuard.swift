@@ -6,14 +6,15 @@ internal import MicroHTTP
 /// `Host` or `Origin`. A target in absolute form names the host too, and that one counts for whoever reads HTTP by the
 /// letter.
 enum LocalGuard {
-    /// Refuses a request whose `Host` or `Origin` is not this machine by one of its own names.
-    static func check(_ exchange: Exchange) throws(Problem) {
+    /// Refuses a request whose `Host` is not this machine by one of its own names, or whose `Origin` is not and was not
+    /// allowed either.
+    static func check(_ exchange: Exchange, _ allowed: AllowedOrigins) throws(Problem) {
         for host in [exchange.authority, exchange.header("Host")].compactMap(\.self) where !isLocal(host[...]) {
             throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
         }
         if let origin = exchange.header("Origin") {
             let host = origin.split(separator: "://", maxSplits: 1).last ?? ""
-            guard origin.contains("://"), isLocal(host) else {
+            guard allowed.contains(origin) || origin.contains("://") && isLocal(host) else {
                 throw Problem(.forbidden, "expected an Origin of this machine, got \(origin)")
             }
         }
