@@ -37,7 +37,7 @@ package struct Response {
         /// Bytes that are made while they are sent; the source is held until the last one is out.
         case made(any BodySource)
         /// Bytes that are made while they are sent, as many as come; they go out in chunks.
-        case open(any OpenBodySource)
+        case streamed(any OpenBodySource)
         /// For HEAD: a body of unknown length that is never made.
         case unknownLength
         /// For HEAD: the length of a body that is never made.
@@ -128,7 +128,7 @@ extension Response {
             )
             if made == nil { box.release() }
             return made
-        case .open(let source):
+        case .streamed(let source):
             let box = Unmanaged.passRetained(OpenSourceBox(source))
             let made = MHD_create_response_from_callback(.max, 32 << 10, readOpenSource, box.toOpaque(), releaseOwner)
             if made == nil { box.release() }

@@ -6,7 +6,9 @@ enum BodyCoding {
     /// The codings that a body may have, for `Accept-Encoding`.
     private static let known = "zstd, gzip"
 
-    /// Reads the field; nil for a body that is as its media type says. Another coding, or more than one, is 415.
+    /// Reads the field; nil for a body that is as its media type says.
+    ///
+    /// Another coding, or more than one, is 415.
     static func read(_ exchange: Exchange) throws(Problem) -> Coding? {
         let words = exchange.headers("Content-Encoding").flatMap { $0.split(separator: ",") }
             .map { $0.trimmed.lowercased() }.filter { !$0.isEmpty && $0 != "identity" }

@@ -74,7 +74,7 @@ package struct Compression: Sendable {
                 if reservation == nil { return nil }
             }
             guard let body = try? CodedBody(response.body, count: count, coding, reservation) else { return nil }
-            packed.body = .open(body)
+            packed.body = .streamed(body)
         }
         packed.headers.removeAll { $0.0.description == "Accept-Ranges" }
         packed.headers.append(("Content-Encoding", coding.rawValue))
@@ -113,7 +113,7 @@ extension Response.Body {
         case .pinned(let bytes, _), .fixed(let bytes): bytes.count
         case .made(let source): source.count
         case .length(let count): Int(clamping: count)
-        case .open, .unknownLength: nil
+        case .streamed, .unknownLength: nil
         }
     }
 }

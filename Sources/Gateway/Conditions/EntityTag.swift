@@ -46,7 +46,7 @@ struct TagCondition {
         }
     }
 
-    /// The tag that is this one, perhaps of the same bytes packed; for reading. `*` is any.
+    /// The tag that is this one, perhaps of the same bytes packed, or any for `*`; for reading.
     func match(_ text: String) -> String? {
         if isAny { return text }
         return tags.first { tag in

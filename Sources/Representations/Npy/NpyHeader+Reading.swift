@@ -2,7 +2,9 @@ internal import Documents
 internal import Layouts
 
 extension NpyHeader {
-    /// The most bytes of a header: a dtype of many thousand fields. NumPy itself reads only 10,000 unless told otherwise.
+    /// The most bytes of a header: a dtype of many thousand fields.
+    ///
+    /// NumPy itself reads only 10,000 unless told otherwise.
     package static let maximumByteCount = 1 << 20
 
     /// How many bytes the header has, read from its first twelve; nil if more bytes are needed to tell.
