@@ -28,7 +28,7 @@ struct SegmentRoutes {
     func list(_ query: Query, _ context: RequestContext) throws -> Response {
         var query = query
         let prefix = query.take("prefix") ?? ""
-        let after = query.take("after") ?? ""
+        let after = try query.take("after").map { $0.isEmpty ? "" : try SegmentName($0).description } ?? ""
         let limit = try query.take("limit", in: 1...100_000, default: 1_000)
         try query.finish()
         if !context.mayBlock { throw Deferral() }
