@@ -19,7 +19,7 @@ enum Route {
     /// The one segment that it is about; nil for what is about none, or several.
     var segment: SegmentName? {
         switch self {
-        case .segment(let name), .repair(let name), .data(let name, _): name
+        case .segment(let name), .repair(let name), .data(let name, _), .zarr(let name, _): name
         default: nil
         }
     }
