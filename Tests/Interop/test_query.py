@@ -2,6 +2,7 @@
 
 import asyncio
 import email.parser
+import gzip
 import io
 import json
 import threading
@@ -348,3 +349,19 @@ def test_a_long_answer_comes_whole(put):
     for (_, body), (a, b) in zip(parts(answer), cuts):
         assert body == noise[a:b].tobytes()
     assert sequence(put.request("HEAD", "/segments/noise/data")) == 4
+
+
+def test_an_answer_may_be_packed_as_a_whole(own_gateway):
+    """Its parts are not packed, and say nothing of it."""
+    gateway = own_gateway("--compress", "always")
+    gateway.create("a", {"kind": "ndarray", "dtype": "i8", "shape": [50_000]}, fill=3)
+    reads = [{"segment": "a"}, {"segment": "a", "format": "raw"}]
+    plain = query(gateway, reads[:1])
+    packed = query(gateway, reads[:1], **{"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body
+    plain = query(gateway, reads)
+    packed = query(gateway, reads, **{"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    packed.body = gzip.decompress(packed.body)
+    for (part, body), (same, wanted) in zip(parts(packed), parts(plain), strict=True):
+        assert body == wanted and part["ETag"] == same["ETag"] and part["Content-Encoding"] is None

@@ -1,6 +1,7 @@
 """POST /patch: writes over several segments, all of them or none."""
 
 import fcntl
+import gzip
 import http.client
 import json
 import os
@@ -333,3 +334,9 @@ def test_a_gateway_that_is_killed_leaves_all_or_none(own_gateway):
             writer = gateway.request("GET", f"/segments/{name}").json()["writer"]
             assert not writer["damaged"] and writer["interrupted_writes"] == 0
     assert acknowledged > 20
+
+
+def test_a_body_may_be_packed(put):
+    body = gzip.compress(json.dumps({"patches": [{"segment": "grid", "value": 4}, {"segment": "cube", "value": 5}]}).encode())
+    assert put.request("POST", "/patch", body, {**JSON, "Content-Encoding": "gzip"}).status == 204
+    assert put.request("GET", "/segments/grid/data?slice=0,0").json()["data"] == 4
