@@ -62,7 +62,7 @@ def test_keys_are_read_written_and_erased(gateway, connected):
 
 
 def test_lists(gateway, connected):
-    members = {"a": {"kind": "ndarray", "dtype": "f8", "shape": [2, 700_000]}, "b": {"kind": "dataframe", "columns": [{"name": "x/y", "dtype": "i4"}], "index": 2}}
+    members = {"a": {"kind": "ndarray", "dtype": "f8", "shape": [2, 700_001]}, "b": {"kind": "dataframe", "columns": [{"name": "x/y", "dtype": "i4"}], "index": 2}}
     gateway.create("listed", {"kind": "struct", "members": members})
     store = connected.zarr_store("listed")
     keys = ["zarr.json", "a/zarr.json", "a/c/0/0", "a/c/0/1", "a/c/1/0", "a/c/1/1", "b/zarr.json", "b/x%2Fy/zarr.json", "b/x%2Fy/c/0", "b/index/zarr.json", "b/index/c/0"]

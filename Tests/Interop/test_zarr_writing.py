@@ -306,3 +306,16 @@ def test_bodies_need_no_media_type_and_may_have_any(gateway):
         assert (np.asarray(view) == number).all()
     coded = gateway.request("PUT", "/zarr/typed/c/0", bytes(3), {"Content-Encoding": "br"})
     assert coded.status == 415
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nothing_but_nan_over_fsspec(gateway, version):
+    """fsspec cannot erase, so xarray is told to write such chunks."""
+    array = weather()
+    shm.create("empty", shm.DataArrayLayout.from_data(array), attrs=array.attrs, directory=gateway.directory, replace=True)
+    nothing = (array * np.nan).to_dataset()
+    with pytest.raises(NotImplementedError):
+        nothing.to_zarr(address(gateway, "empty"), mode="r+", zarr_format=version)
+    assert np.array_equal(local(gateway, "empty").values, array.values)
+    nothing.to_zarr(address(gateway, "empty"), mode="r+", zarr_format=version, write_empty_chunks=True)
+    assert np.isnan(local(gateway, "empty").values).all()
