@@ -141,8 +141,8 @@ package final class GatewayService: Service {
         guard pending.coding == nil,
             exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
             let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
-        else { return .collect(limit: configuration.maxBodyBytes) }
-        let sink = try StagingSink(for: segment, limit: configuration.maxBodyBytes)
+        else { return .collect(limit: mostBytes(to: pending.route)) }
+        let sink = try StagingSink(for: segment, limit: mostBytes(to: pending.route))
         pending.sink = sink
         return .stream(sink)
     }

@@ -319,3 +319,13 @@ def test_nothing_but_nan_over_fsspec(gateway, version):
     assert np.array_equal(local(gateway, "empty").values, array.values)
     nothing.to_zarr(address(gateway, "empty"), mode="r+", zarr_format=version, write_empty_chunks=True)
     assert np.isnan(local(gateway, "empty").values).all()
+
+
+def test_bytes_that_are_no_values_are_refused(gateway):
+    for dtype, good, bad in (("?", b"\1\0", b"\1\2"), ("<U1", b"a\0\0\0b\0\0\0", b"a\0\0\0\0\xd8\0\0"), (">U1", b"\0\0\0a\0\0\0b", b"a\0\0\0\0\0\0a")):
+        view = create(gateway, "values", dtype, np.zeros(2, dtype))
+        for key in ("c/0", "0"):
+            answer = put(gateway, "values", key, bad)
+            assert (answer.status, answer.json()["code"]) == (422, "value-out-of-range")
+            assert not any(np.asarray(view).tobytes())
+        assert put(gateway, "values", "c/0", good).status == 204 and np.asarray(view).tobytes() == good

@@ -229,7 +229,7 @@ struct BinaryBody {
     func bytes(for part: Excerpt.Part) throws -> ByteSource {
         if body.format == .npy { return try npy(part) }
         try Self.requireCount(body.count, for: part)
-        try requireValues(of: part.type.dtype, from: 0)
+        try requireValues(of: part.type.dtype, in: 0..<body.count)
         return try body.source(0..<body.count)
     }
 
@@ -244,18 +244,18 @@ struct BinaryBody {
         }
     }
 
-    /// Refuses bytes from an offset on that are none of a dtype's values; most dtypes have none of those.
-    private func requireValues(of dtype: DType, from start: Int) throws {
+    /// Refuses bytes of a range that are none of a dtype's values; most dtypes have none of those.
+    func requireValues(of dtype: DType, in range: Range<Int>) throws {
         guard dtype.hasInvalidValues, dtype.byteCount > 0 else { return }
         let blockCount = max(1, (256 << 10) / dtype.byteCount)
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockCount * dtype.byteCount, alignment: 8)
         defer { block.deallocate() }
-        var next = start
-        while next < body.count {
-            let piece = UnsafeMutableRawBufferPointer(rebasing: block.prefix(body.count - next))
+        var next = range.lowerBound
+        while next < range.upperBound {
+            let piece = UnsafeMutableRawBufferPointer(rebasing: block.prefix(range.upperBound - next))
             try body.copy(from: next, into: piece)
             if let number = dtype.firstInvalid(in: UnsafeRawBufferPointer(piece)) {
-                let element = (next - start) / dtype.byteCount + number
+                let element = (next - range.lowerBound) / dtype.byteCount + number
                 throw Problem(
                     .valueOutOfRange,
                     "expected values of \(dtype), the bytes of element \(element) are none: a bool is 0 or 1, and text "
@@ -281,7 +281,7 @@ struct BinaryBody {
         let isSame = header.dtype == dtype || header.dtype == dtype.bufferDType
         let isPacked = !header.isFortranOrder || shape.count < 2
         if isSame, isPacked {
-            try requireValues(of: dtype, from: header.byteCount)
+            try requireValues(of: dtype, in: header.byteCount..<body.count)
             return try body.source(header.byteCount..<body.count)
         }
         let array = try PackedArray(dtype: header.dtype, shape: shape)

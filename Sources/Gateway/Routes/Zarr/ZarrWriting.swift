@@ -35,6 +35,7 @@ struct ZarrWriting {
                 try requireSame(bytes, context) { try body.copy(from: 0, into: $0) }
                 return try Self.unchanged(target)
             }
+            try BinaryBody(body).requireValues(of: array.type.stored, in: 0..<bytes.ownCount)
             let source = try body.source(0..<bytes.ownCount)
             return try commit(source, place.region, bytes.coversWhole, target.open, condition, context)
         case .index, .inexpressible: throw Self.notAllowed("expected the key of a chunk to write to", "GET, HEAD")
@@ -55,8 +56,8 @@ struct ZarrWriting {
             try requireSame(bytes, context) { bytes.fillOwn($0) }
             return try Self.unchanged(target)
         }
-        let reservation = try pool.budget.require(bytes.ownCount, until: context.deadline)
-        defer { withExtendedLifetime(reservation) {} }
+        let room = try WriteRoom(pool.budget, for: bytes.ownCount, until: context.deadline)
+        defer { withExtendedLifetime(room) {} }
         guard let memory = malloc(max(bytes.ownCount, 1)) else {
             throw Problem(.busy, "no memory for a chunk of \(bytes.ownCount) bytes")
         }
