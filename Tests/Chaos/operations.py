@@ -335,7 +335,9 @@ class Repair(Operation):
 
     def judge(self, scene, end, mapper):
         page = mapper.page
-        assert page.sequence in (2, 4) and page.damaged <= (page.sequence == 2), f"{page}"
+        # Whether it is damaged may change while the sequence is odd, and only then: one tag, one description.
+        assert page.sequence in (2, 3, 4), f"{page}"
+        assert page.sequence == 3 or page.damaged == (page.sequence == 2), f"{page}"
         assert not end.acknowledged or page.sequence == 4, "acknowledged, and not done"
         return Expected((self.old,), page.damaged)
 

@@ -104,6 +104,7 @@ enum Route {
         case .segment: [.get, .head, .put, .patch, .delete]
         case .repair, .reads, .writes: [.post]
         case .data: [.get, .head, .patch]
+        case .zarr(_, let path) where path.isEmpty: [.get, .head]
         case .zarr: [.get, .head, .put, .delete]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
