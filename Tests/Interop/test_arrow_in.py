@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import io
+import struct
 
 import duckdb
 import nanoarrow
@@ -394,3 +395,13 @@ def test_what_unpacks_to_more_than_may_be(own_gateway):
     # Few bytes of numbers for a long text each: the column would be as wide as that.
     wide = pa.DictionaryArray.from_arrays(pa.array([0] * 5_000, pa.int8()), pa.array(["x" * 1_000]))
     refused(put(gateway, "wide", stream(pa.table({"x": wide}))), 413, "too-large")
+
+
+def test_a_version_that_arrow_never_had_is_refused(gateway):
+    gateway.create("version", {"kind": "series", "dtype": "i8", "index": 3}, replace=True)
+    body = bytearray(stream(pa.table({"values": [1, 2, 3]})))
+    for version in (-32768, -1, 2, 5, 32767):
+        place = body.index(struct.pack("<h", 4), 8)  # of metadata version 5
+        changed = body[:place] + struct.pack("<h", version) + body[place + 2 :]
+        answer = gateway.request("PATCH", "/segments/version/data", bytes(changed), {"Content-Type": STREAM})
+        assert (answer.status, answer.json()["code"]) == (400, "invalid-body"), (version, answer)

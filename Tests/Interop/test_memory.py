@@ -1,7 +1,10 @@
 """So much memory and no more: for answers on their way out, and for bodies on their way in."""
 
 import contextlib
+import io
 import socket
+
+import pyarrow as pa
 
 from gateway import JSON, RAW
 
@@ -140,3 +143,49 @@ def test_the_journal_of_a_condition_counts_too(own_gateway):
     assert gateway.request("PATCH", "/segments/f/data?where=index%3C100&columns=b", 1, JSON).status == 204
     answer = gateway.request("GET", "/segments/f/data/columns/b?format=raw")
     assert answer.body == b"\1" * 100 + b"\3" * 999_900
+
+
+def test_few_bytes_of_arrow_cannot_unpack_to_much(own_gateway):
+    gateway = own_gateway("--max-body", "16MiB")
+    gateway.create("s", {"kind": "ndarray", "dtype": "S1", "shape": [1]})
+    vast = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array([""] * 3_000_000))
+    labels = pa.table({"__index_level_0__": pa.array([0] * 4_000_000, pa.int8()), "a": pa.array([0] * 4_000_000, pa.int8())})
+    for method, path, table in [
+        ("PATCH", "/segments/s/data", pa.table({"values": vast})), ("PUT", "/segments/new", labels),
+    ]:  # fmt: skip
+        file = io.BytesIO()
+        with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(table)
+        body = file.getvalue()
+        assert len(body) < 1 * MIB
+        answer = gateway.request(method, path, body, {"Content-Type": "application/vnd.apache.arrow.stream"})
+        assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+
+
+def test_patches_are_counted_while_they_are_read(own_gateway):
+    gateway = own_gateway()
+    gateway.create("a", {"kind": "bytes", "size": 8})
+    many = b'{"patches": [' + b"{}," * 200_000 + b"{}]}"
+    long = b'{"patches": [{"value": 1, "slice": [' + b"0," * (9 << 20) + b"0]}]}"
+    for body in (many, long):
+        for words in (("PATCH", "/segments/a/data"), ("POST", "/patch")):
+            answer = gateway.request(*words, body, JSON)
+            assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+
+
+def test_what_was_changed_is_not_refused_for_its_coding(own_gateway):
+    gateway = own_gateway()
+    gateway.create("a", {"kind": "bytes", "size": 8})
+    refusing = {"Accept-Encoding": "identity;q=0", **JSON}
+    answer = gateway.request("PUT", "/segments/a?replace=true", {"layout": {"kind": "bytes", "size": 9}}, refusing)
+    assert (answer.status, answer.json()["nbytes"]) == (200, 9), answer
+    assert gateway.request("PATCH", "/segments/a", {"ttl": 5}, refusing).status == 200
+    assert gateway.request("GET", "/segments/a/data?format=raw", None, refusing).status == 406
+
+
+def test_metadata_of_many_attributes_are_compared_at_once(own_gateway):
+    gateway = own_gateway()
+    attrs = {f"k{number}": number for number in range(200_000)}
+    gateway.create("a", {"kind": "ndarray", "dtype": "f8", "shape": [3]}, attrs=attrs)
+    document = gateway.request("GET", "/zarr/a/zarr.json").body
+    assert gateway.request("PUT", "/zarr/a/zarr.json", document, JSON).status == 204

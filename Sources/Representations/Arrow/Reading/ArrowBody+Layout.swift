@@ -61,6 +61,11 @@ extension ArrowBody {
 
     private func labels(column number: Int, _ name: String?, _ limit: Int) throws -> LabelContents {
         let field = fields[number]
+        guard rowCount <= limit / 8 else {
+            throw RepresentationError.tooLarge(
+                "expected labels of at most \(limit) bytes together, got \(rowCount) labels"
+            )
+        }
         switch field.storage {
         case .texts(_, isUTF8: true), .views(isUTF8: true):
             var offsets: [Int64] = [0]

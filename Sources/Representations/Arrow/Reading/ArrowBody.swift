@@ -16,8 +16,11 @@ package struct ArrowBody {
     /// How many bytes packed buffers unpack to, all together.
     package private(set) var unpackedByteCount = 0
     private var dictionaries: [Int64: ArrowDictionary] = [:]
+    private var dictionaryCount = 0
+    /// Dictionaries whose values are counted; batches keep them.
+    private var countedDictionaries: Set<ObjectIdentifier> = []
     /// The most bytes that packed buffers may unpack to.
-    private let limit: Int
+    let limit: Int
 
     /// Rows that stand in one message.
     struct Batch {
@@ -28,6 +31,11 @@ package struct ArrowBody {
 
     /// So many columns may there be, as a layout may have arrays.
     private static let mostColumns = 100_000
+    /// So many messages may bring dictionaries or go on with them.
+    private static let mostDictionaries = 10_000
+    /// So many pairs may the metadata have, and so many bytes may names and metadata have together.
+    private static let mostPairs = 10_000
+    private static let mostTextBytes = 32 << 20
     /// More rows than any machine can hold.
     private static let mostRows = 1 << 48
     private static let magic = Array("ARROW1".utf8)
@@ -106,13 +114,23 @@ package struct ArrowBody {
     private mutating func readSchema(_ schema: FlatTable) throws {
         let order: Int16 = try schema.number(0)
         guard order == 0 else { throw RepresentationError.invalidBody("expected a little-endian Arrow body") }
-        let tables = try schema.tables(1)
-        guard tables.count <= Self.mostColumns else {
-            throw RepresentationError.tooLarge("expected at most \(Self.mostColumns) columns, got \(tables.count)")
+        // Offsets may lead to one text again and again, so what is read is counted, and not what was sent.
+        var textBytes = 0
+        for table in try schema.tables(1, atMost: Self.mostColumns) {
+            fields.append(try ArrowField(table))
+            try Self.count(fields[fields.count - 1].textByteCount, &textBytes)
         }
-        fields = try tables.map { try ArrowField($0) }
-        for pair in try schema.tables(2) {
-            if let key = try pair.string(0), let value = try pair.string(1) { metadata[key] = value }
+        for pair in try schema.tables(2, atMost: Self.mostPairs) {
+            guard let key = try pair.string(0), let value = try pair.string(1) else { continue }
+            try Self.count(key.utf8.count + value.utf8.count, &textBytes)
+            metadata[key] = value
+        }
+    }
+
+    private static func count(_ more: Int, _ textBytes: inout Int) throws(RepresentationError) {
+        textBytes += more
+        guard textBytes <= mostTextBytes else {
+            throw .tooLarge("expected names and metadata of at most \(mostTextBytes) bytes together, got more")
         }
     }
 
@@ -126,7 +144,11 @@ package struct ArrowBody {
         var buffers = try Buffers(batch, message.body)
         let run = try buffers.next(field.storage, of: field.name)
         try buffers.finish()
-        try count(run)
+        try count(run.unpackedByteCount)
+        dictionaryCount += 1
+        guard dictionaryCount <= Self.mostDictionaries else {
+            throw RepresentationError.tooLarge("expected at most \(Self.mostDictionaries) Arrow dictionaries, got more")
+        }
         let known = isDelta != 0 ? dictionaries[id] : nil
         if isDelta != 0, known == nil {
             throw RepresentationError.invalidBody("an Arrow dictionary is continued before it began")
@@ -142,10 +164,14 @@ package struct ArrowBody {
             guard run.count == buffers.rowCount else {
                 throw RepresentationError.invalidBody("the columns of an Arrow batch have different numbers of rows")
             }
-            try count(run)
+            try count(run.unpackedByteCount)
             let dictionary = field.dictionary.flatMap { dictionaries[$0.id] }
             if let dictionary, dictionary.runs.contains(where: { $0.storage != field.storage }) {
                 throw RepresentationError.invalidBody("the column \"\(field.name)\" has the dictionary of another type")
+            }
+            // Each that a batch was sent with is unpacked by itself, also if it only goes on with another.
+            if let dictionary, countedDictionaries.insert(ObjectIdentifier(dictionary)).inserted {
+                try count(dictionary.costInBytes)
             }
             columns.append((run, dictionary))
         }
@@ -157,11 +183,11 @@ package struct ArrowBody {
         batches.append(Batch(rowCount: buffers.rowCount, columns: columns))
     }
 
-    private mutating func count(_ run: ArrowRun) throws(RepresentationError) {
-        guard run.unpackedByteCount <= limit - unpackedByteCount else {
+    private mutating func count(_ byteCount: Int) throws(RepresentationError) {
+        guard byteCount <= limit - unpackedByteCount else {
             throw .tooLarge("expected Arrow buffers that unpack to at most \(limit) bytes, got more")
         }
-        unpackedByteCount += run.unpackedByteCount
+        unpackedByteCount += byteCount
     }
 }
 

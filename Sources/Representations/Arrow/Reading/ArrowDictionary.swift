@@ -3,8 +3,17 @@ internal import Layouts
 /// The values that the numbers of a column stand for.
 final class ArrowDictionary {
     let runs: [ArrowRun]
+    /// What its values take when they are unpacked, about, however few bytes they were sent in.
+    let costInBytes: Int
 
-    init(runs: [ArrowRun]) { self.runs = runs }
+    init(runs: [ArrowRun]) {
+        self.runs = runs
+        costInBytes = runs.reduce(0) {
+            $0.addingClamped($1.unpackedByteCount).addingClamped($1.count.multipliedClamped(by: Self.entryBytes))
+        }
+    }
+
+    private static let entryBytes = 32
 
     /// Its values one behind the other, nil where one is null; valid while ``elements`` are.
     enum Values {

@@ -54,11 +54,19 @@ extension ArrowBody {
         column: Int,
         _ body: (UnsafeRawBufferPointer?) throws(RepresentationError) -> Void
     ) throws(RepresentationError) {
+        var textBytes = 0  // views may show one long text a million times
         for batch in batches {
             let (run, dictionary) = batch.columns[column]
             let elements = try ArrowElements(unpacking: run)
             guard let indices = fields[column].dictionary?.indices else {
-                for row in 0..<run.count { try body(elements.isNull(row) ? nil : elements.text(row)) }
+                for row in 0..<run.count {
+                    let text = elements.isNull(row) ? nil : try elements.text(row)
+                    textBytes += text?.count ?? 0
+                    guard textBytes <= limit else {
+                        throw .tooLarge("expected texts of at most \(limit) bytes in a column, got more")
+                    }
+                    try body(text)
+                }
                 continue
             }
             guard case .texts(let texts) = try Self.values(of: dictionary) else {

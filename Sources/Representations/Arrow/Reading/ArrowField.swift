@@ -40,6 +40,9 @@ struct ArrowField {
     /// Which dictionary it has, and the type of the numbers that lead there; nil without one.
     let dictionary: (id: Int64, indices: DType)?
 
+    /// Bytes of its own texts.
+    var textByteCount: Int { name.utf8.count + (zone?.utf8.count ?? 0) }
+
     /// How the elements of its rows stand: the numbers where it has a dictionary.
     var rowStorage: ArrowStorage { dictionary.map { .elements($0.indices) } ?? storage }
 

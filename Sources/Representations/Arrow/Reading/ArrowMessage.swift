@@ -25,7 +25,7 @@ struct ArrowMessage {
         next += Int(count)
         let version: Int16 = try root.number(0)
         guard version == 3 || version == 4 else {
-            throw .invalidBody("expected Arrow messages of version 4 or 5, got \(version + 1)")
+            throw .invalidBody("expected Arrow messages of version 4 or 5, got \(Int(version) + 1)")
         }
         let number: UInt8 = try root.number(1)
         guard let kind = Kind(rawValue: number), let table = try root.table(2) else {

@@ -57,8 +57,11 @@ struct FlatTable {
     }
 
     /// A list of tables; none where it is left out.
-    func tables(_ field: Int) throws(RepresentationError) -> [FlatTable] {
+    func tables(_ field: Int, atMost most: Int) throws(RepresentationError) -> [FlatTable] {
         guard let items = try vector(field, itemByteCount: 4) else { return [] }
+        guard items.count <= most else {
+            throw .tooLarge("expected at most \(most) columns, or pairs of metadata, got \(items.count)")
+        }
         var tables: [FlatTable] = []
         for item in 0..<items.count {
             let place = items.start + 4 * item

@@ -19,6 +19,8 @@ struct PandasMetadata {
         var utf8 = text
         do {
             try utf8.withUTF8 { try read(UnsafeRawBufferPointer($0)) }
+        } catch let error as RepresentationError {
+            throw error
         } catch {
             throw .invalidBody("the pandas metadata of the Arrow body cannot be read: \(error)")
         }
@@ -67,7 +69,7 @@ struct PandasMetadata {
             return .range(start: start, stop: stop, step: step, name: nil)
         default: break
         }
-        throw .invalidBody("expected the index as a column or a range")
+        throw .invalidBody("expected the index of the pandas metadata as a column, or as a range shorter than 2^63")
     }
 
     /// The name of the index whose labels are a field; nil for one without.
