@@ -157,7 +157,7 @@ package final class GatewayService: Service {
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
         guard let response = response(to: exchange, context) else {
-            exchange.crowd = (exchange.state as? PendingRequest)?.route.segment?.description
+            exchange.crowd = (exchange.state as? PendingRequest)?.route.crowd
             return .later
         }
         // Whoever has the answer may send the next body: the room of this one is free by then.

@@ -47,7 +47,8 @@ package struct Compression: Sendable {
         {
             return packed
         }
-        if accepted.allowsIdentity { return response }
+        // What was changed was changed: a refusal would say that it was not.
+        if accepted.allowsIdentity || ![.get, .head].contains(exchange.method) { return response }
         response.body.discard()
         return Problem(
             .notAcceptable,

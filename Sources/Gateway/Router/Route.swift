@@ -16,10 +16,12 @@ enum Route {
     case readiness
     case description
 
-    /// The one segment that it is about; nil for what is about none, or several.
-    var segment: SegmentName? {
+    /// Those who may all wait for one thing: requests for one segment, and those for several; nil for all others.
+    var crowd: String? {
         switch self {
-        case .segment(let name), .repair(let name), .data(let name, _), .zarr(let name, _): name
+        case .reads, .writes: "several segments"
+        case .segment(let name), .repair(let name), .data(let name, _), .zarr(let name, _):
+            name.description
         default: nil
         }
     }

@@ -126,7 +126,7 @@ struct DataWriting {
         var parts = ExcerptParts()
         let excerpt = target.excerpt(&parts)
         try Self.requireRows(excerpt, target, body.format)
-        try context.leaveEventThread(for: parts.byteCount)
+        try context.leaveEventThread(for: parts.byteCount.addedClamped(body.count.multipliedClamped(by: 16)))
         let table = try ArrowBody(reading: body.bytes, asFile: body.format == .arrowFile, limit: maxBodyBytes)
         try context.leaveEventThread(for: table.unpackedByteCount)
         let room = try WriteRoom(budget, for: parts.byteCount, until: context.deadline)

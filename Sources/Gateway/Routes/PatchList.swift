@@ -170,10 +170,16 @@ struct PatchElement {
         throw Problem(.invalidJSON, "expected the member \"value\"")
     }
 
+    /// So many patches may a body have, and so many bytes may say where they go: a value read takes far more memory than
+    /// its text.
+    private static let mostElements = 200_000
+    private static let mostOtherBytes = 16 << 20
+
     /// Reads an object with nothing but `patches`.
     static func list(_ start: JSONReader) throws -> [PatchElement] {
         var reader = start
         var elements: [PatchElement] = []
+        var otherBytes = 0
         guard try reader.peek() == .object else { throw Problem(.invalidJSON, "expected an object with patches") }
         try reader.beginObject()
         guard try reader.nextKey() == "patches" else {
@@ -183,6 +189,9 @@ struct PatchElement {
         try reader.beginArray()
         while try reader.nextElement() {
             let place = ListPlace(list: "patches", index: elements.count)
+            guard elements.count < mostElements else {
+                throw Problem(.tooLarge, "expected at most \(mostElements) patches, got more")
+            }
             guard try reader.peek() == .object else {
                 throw LocatedError(place: place, cause: Problem(.invalidJSON, "expected each patch as an object"))
             }
@@ -194,6 +203,14 @@ struct PatchElement {
                     value = reader
                     _ = try reader.skip()
                 } else {
+                    var scout = reader
+                    otherBytes += try scout.skip().count
+                    guard otherBytes <= mostOtherBytes else {
+                        throw Problem(
+                            .tooLarge,
+                            "expected patches that have at most \(mostOtherBytes) bytes beside their values, got more"
+                        )
+                    }
                     object.members.append(.init(name: key, value: try reader.value()))
                 }
             }

@@ -40,8 +40,14 @@ struct SeveralReads {
         let parts = try plan(exchange.body, context)
         let isMultipart = try choosesMultipart(parts, exchange.headers("Accept"))
         let reservation = try reserve(parts, context)
-        let answers = try parts.map { part in
-            try part.place.located { try reading.carryOut(part.read, reservation, context) }
+        var answers: [Response] = []
+        do {
+            for part in parts {
+                answers.append(try part.place.located { try reading.carryOut(part.read, reservation, context) })
+            }
+        } catch {
+            for answer in answers { answer.body.discard() }
+            throw error
         }
         return isMultipart ? multipart(answers) : json(parts, answers)
     }

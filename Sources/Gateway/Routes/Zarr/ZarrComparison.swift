@@ -17,11 +17,12 @@ enum ZarrComparison {
     /// Compares a document; `list` is the member in which others stand.
     private static func isSameDocument(_ given: JSONValue, _ known: JSONValue, list: String? = nil) -> Bool {
         guard case .object(let one) = given, case .object(let other) = known else { return false }
-        return Set((one.members + other.members).map { Array($0.name.utf8) }).allSatisfy { name in
-            let name = String(decoding: name, as: UTF8.self)
-            switch (one[name], other[name]) {
+        let (given, known) = (values(one), values(other))
+        return Set(given.keys).union(known.keys).allSatisfy { key in
+            let name = String(decoding: key, as: UTF8.self)
+            switch (given[key], known[key]) {
             case (nil, let value?), (let value?, nil), (.null?, let value?):
-                return isVoid(value) || name == "consolidated_metadata" && (one[name] ?? .null) == .null
+                return isVoid(value) || name == "consolidated_metadata" && (given[key] ?? .null) == .null
             case (let value?, let expected?):
                 if name != list { return isEqual(value, expected) }
                 return name == "metadata"
@@ -36,12 +37,17 @@ enum ZarrComparison {
         guard case .object(let one) = given, case .object(let other) = known,
             one.members.count == other.members.count
         else { return false }
-        let expected = Dictionary(uniqueKeysWithValues: other.members.map { (Array($0.name.utf8), $0.value) })
+        let expected = values(other)
         return one.members.allSatisfy { member in
             guard let known = expected[Array(member.name.utf8)] else { return false }
             return member.name.hasSuffix(ZarrDocument.attributesV2.rawValue)
                 ? isEqual(member.value, known) : isSameDocument(member.value, known, list: "consolidated_metadata")
         }
+    }
+
+    /// The members by their names' bytes: objects may have a million of them.
+    private static func values(_ object: JSONObject) -> [[UInt8]: JSONValue] {
+        Dictionary(object.members.map { (Array($0.name.utf8), $0.value) }) { first, _ in first }
     }
 
     private static func isVoid(_ value: JSONValue) -> Bool {
@@ -57,8 +63,11 @@ enum ZarrComparison {
     private static func isEqual(_ given: JSONValue, _ known: JSONValue) -> Bool {
         switch (given, known) {
         case (.object(let one), .object(let other)):
-            return one.members.count == other.members.count
-                && one.members.allSatisfy { member in other[member.name].map { isEqual(member.value, $0) } ?? false }
+            guard one.members.count == other.members.count else { return false }
+            let expected = values(other)
+            return one.members.allSatisfy { member in
+                expected[Array(member.name.utf8)].map { isEqual(member.value, $0) } ?? false
+            }
         case (.array(let one), .array(let other)):
             return one.count == other.count && zip(one, other).allSatisfy { isEqual($0, $1) }
         default: return given == known
