@@ -206,3 +206,11 @@ def test_a_relaxed_read_of_a_segment_that_is_cut_meanwhile_ends(own_gateway):
             while piece := client.recv(1 << 20):
                 count += len(piece)
         assert count < 64 << 20
+
+
+@pytest.mark.parametrize("format", ["json", "csv", "arrow", "arrow-file"])
+@pytest.mark.parametrize("name", ["bare", "many"])
+def test_a_vast_range_of_labels_is_not_written_out(place, name, format):
+    answer = place.request("GET", f"/segments/{name}/data?format={format}")
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    assert place.request("GET", "/healthz").status == 200

@@ -119,8 +119,15 @@ struct PlannedRead {
                     + "raw and npy have no limit"
             )
         }
-        if case .labels(let labels) = excerpt, format.isPacked, labels.count > Self.mostValues {
-            throw Problem(.tooLarge, "expected at most \(Self.mostValues) labels, got \(labels.count)")
+        // A range of any length is a few bytes of a header; here its labels are written out.
+        let labels: Int
+        if case .labels(let picked) = excerpt {
+            labels = format.isText ? 0 : picked.count
+        } else {
+            labels = format.isText || format.isPacked ? 0 : excerpt.labelCount
+        }
+        if labels > Self.mostValues {
+            throw Problem(.tooLarge, "expected at most \(Self.mostValues) labels, got \(labels)")
         }
     }
 

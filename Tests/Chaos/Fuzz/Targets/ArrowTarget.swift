@@ -32,6 +32,8 @@ struct ArrowTarget: FuzzTarget {
             try require(read.unpackedByteCount <= Self.limit, "buffers unpack to more than they may")
             for header in frames { _ = try attempt { try Self.patch(header, read) } }
             guard let (header, stored) = try attempt({ try Self.stored(read) }) else { return }
+            // Rows without columns cost nothing, and their labels are a range: who writes them out asks how many there are.
+            guard read.rowCount <= Self.limit else { return }
             try Self.compare(header, stored, asFile: asFile)
         }
     }
