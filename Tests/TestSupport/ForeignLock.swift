@@ -17,13 +17,19 @@ package final class ForeignLock: Sendable {
         guard Self.set(file, shared ? F_RDLCK : F_WRLCK, place) else { throw Failure("fcntl") }
     }
 
-    deinit { close(file) }
+    deinit { Self.free(file) }
+
+    /// Frees the locks before it closes: a child that was forked just now holds a copy of the description for a moment.
+    private static func free(_ file: Int32) {
+        for place in [Place.lock, .turnstile] { _ = set(file, F_UNLCK, place) }
+        close(file)
+    }
 
     /// Whether a lock could be had now.
     package static func isFree(_ path: String, _ place: Place = .lock, shared: Bool = false) throws -> Bool {
         let file = open(path, O_RDWR | O_CLOEXEC)
         guard file >= 0 else { throw Failure("open \(path)") }
-        defer { close(file) }
+        defer { free(file) }
         return set(file, shared ? F_RDLCK : F_WRLCK, place)
     }
 
