@@ -36,7 +36,11 @@ package final class JointWrite: Sendable {
         var placed: [Piece] = []
         var records: [StagedRecords] = []
         guard let first = ordered.first?.segment else { preconditionFailure("a joint write has a segment") }
-        for piece in ordered { try piece.segment.failing { () throws(SegmentError) in try piece.check() } }
+        for piece in ordered {
+            try piece.segment.failing { () throws(SegmentError) in
+                try piece.segment.check(piece.bytes, for: piece.regions)
+            }
+        }
         let file = try first.failing { () throws(SegmentError) in try StagedFile(for: ordered.map(\.segment)) }
         var starts: [Int] = []
         for piece in ordered {
@@ -96,23 +100,10 @@ package final class JointWrite: Sendable {
 }
 
 extension JointWrite.Piece {
-    fileprivate func check() throws(SegmentError) {
-        precondition(regions.allSatisfy(segment.contains), "a region lies inside the buffers of its segment")
-        precondition(regions.reduce(0) { $0 + $1.byteCount } == bytes.count, "a write has the bytes of its regions")
-        try segment.requireWritable()
-    }
-
     /// Copies the bytes into the segment; the lock is held, the sequence odd and the write decided.
     func apply() throws(SegmentError) {
-        try segment.guarded { mapping throws(MappingFault) in
-            var next = bytes.base
-            for region in regions {
-                try mapping.scatter(region, from: next)
-                next += region.byteCount
-            }
-            if coversWhole { try mapping.store(0, at: ControlWord.damaged) }
-        }
-        if coversWhole { Failpoint.pass("damage cleared") }
+        try segment.scatter(bytes, to: regions)
+        if coversWhole { try segment.clearDamage() }
     }
 }
 

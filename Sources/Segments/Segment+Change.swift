@@ -44,8 +44,10 @@ extension Segment {
     private func openedByOwner(until deadline: Deadline) throws(SegmentError) -> Segment {
         let lock = FileDescriptor(owning: try openForLock(writable: false))
         try lockSegment(lock.number, exclusive: false, until: deadline)
-        guard case .success(let now) = lock.status(), now.mode & ~0o200 == status.mode & ~0o200 else {
-            throw .replaced(name.description)  // its mode was changed since: start again by name
+        // Another mode than it was opened with: somebody has changed it, or is about this very thing. The caller starts
+        // again by name, so that what is set back here is never what was set meanwhile.
+        guard case .success(let now) = lock.status(), now.mode == status.mode else {
+            throw .replaced(name.description)
         }
         guard fchmod(lock.number, status.mode | 0o200) == 0 else {
             throw .from(SystemError("fchmod"), name: name.description)
@@ -53,6 +55,7 @@ extension Segment {
         Failpoint.pass("fchmod for the owner")
         defer {
             _ = fchmod(lock.number, status.mode)
+            shmgate_unlock(lock.number)
             Failpoint.pass("fchmod back for the owner")
         }
         let segment = try directory.load(name)
@@ -73,7 +76,6 @@ extension Segment {
             try lock.apply(change)
         }
     }
-
 }
 
 extension WriteLock {

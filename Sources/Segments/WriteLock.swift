@@ -112,6 +112,12 @@ extension Segment {
 }
 
 extension Segment {
+    /// Says that a write of the whole has overwritten every half one; the lock is held and the sequence odd.
+    func clearDamage() throws(SegmentError) {
+        try guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
+        Failpoint.pass("damage cleared")
+    }
+
     /// Stores one word of the control page; the lock is held.
     func store(_ value: UInt64, at word: Int) throws(SegmentError) {
         try guarded { mapping throws(MappingFault) in
@@ -140,10 +146,7 @@ extension WriteLock {
             try? endLocked(odd)
             throw error
         }
-        if write.coversWhole {
-            try segment.guarded { mapping throws(MappingFault) in try mapping.store(0, at: ControlWord.damaged) }
-            Failpoint.pass("damage cleared")
-        }
+        if write.coversWhole { try segment.clearDamage() }
         try endLocked(odd)
         write.dropJournal()
         return sequence
