@@ -59,15 +59,14 @@ final class WorkerPool: @unchecked Sendable {
         threads = []
     }
 
-    private func work() {
-        while let crowd = takeAndRun() { leave(crowd) }
-    }
+    private func work() { while runNext() {} }
 
-    /// Runs the next job to its end, and lets go of it; its crowd, or nil if there will be no more.
-    private func takeAndRun() -> String?? {
-        guard let job = take() else { return nil }
+    /// Runs the next job to its end, and lets go of it; false if there will be no more.
+    private func runNext() -> Bool {
+        guard let job = take() else { return false }
         job.run()
-        return .some(job.crowd)
+        leave(job.crowd)
+        return true
     }
 
     private func take() -> Job? {
