@@ -50,6 +50,18 @@ final class OpenSegment: Sendable {
         covered.values.allSatisfy(\.coversWhole) && header.layout.writableArrays.allSatisfy { covered[$0] != nil }
     }
 
+    /// Carries a prepared write out, if the condition holds under the lock; gives the sequence after it.
+    func commit(
+        _ write: PreparedWrite,
+        if condition: WriteCondition,
+        until deadline: Deadline
+    ) throws(SegmentError) -> UInt64 {
+        try segment.withWriteLock(until: deadline) { lock throws(SegmentError) in
+            try condition.check(tag(lock.sequence))
+            return try lock.commit(write)
+        }
+    }
+
     /// The tag of a snapshot.
     func tag(_ sequence: UInt64) -> EntityTag { EntityTag(uuid: segment.uuid, sequence: sequence & ~1) }
 

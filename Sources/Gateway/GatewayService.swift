@@ -1,4 +1,3 @@
-internal import Codings
 internal import Glibc
 package import MicroHTTP
 package import Segments
@@ -43,11 +42,11 @@ package final class GatewayService: Service {
         }
     }
 
-    private let configuration: Configuration
-    private let catalog: Catalog
+    let configuration: Configuration
+    let catalog: Catalog
     private let layouts: LayoutStore
-    private let pool: SnapshotPool
-    private let uploads: MemoryBudget
+    let pool: SnapshotPool
+    let uploads: MemoryBudget
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
@@ -77,78 +76,8 @@ package final class GatewayService: Service {
         catalog.tidy()
     }
 
-    package func admit(_ exchange: Exchange) -> Admission {
-        do {
-            let origins = configuration.origins
-            if configuration.isLocalOnly { try LocalGuard.check(exchange, origins) }
-            if !origins.isEmpty, exchange.method == .options,
-                let answer = origins.answer(exchange, methods: try Route(path: exchange.path).methods)
-            {
-                return .refuse(finished(answer, exchange))
-            }
-            let pending = try PendingRequest(exchange)
-            exchange.state = pending
-            let limit = mostBytes(to: pending.route)
-            if let length = exchange.contentLength, length > UInt64(limit) { throw tooLarge(limit) }
-            if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
-            if case .reads = pending.route {
-                try SegmentCreation.check(exchange)
-                try SeveralReads.check(exchange)
-            }
-            if case .writes = pending.route {
-                try SegmentCreation.check(exchange)
-                try SeveralWrites.check(exchange)
-            }
-            if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
-            if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
-            if [.post, .put, .patch].contains(exchange.method) { pending.coding = try BodyCoding.read(exchange) }
-            try reserveUpload(exchange, pending)
-            if case .zarr(let name, let path) = pending.route, exchange.method == .put {
-                return try admitChunk(exchange, pending, name, path)
-            }
-            guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
-                return .collect(limit: limit)
-            }
-            let segment = try catalog.segment(name).segment
-            let format = try Format.body(exchange.header("Content-Type"))
-            pending.bodyFormat = format
-            if exchange.expectsContinue || exchange.contentLength ?? 0 > Self.stagedFrom {
-                let context = RequestContext(exchange: exchange, mayBlock: false)
-                let length = pending.coding == nil ? exchange.contentLength : nil
-                try writing.check(name, path: path, pending.query, format, length, context)
-            }
-            guard format.isPacked, pending.coding == nil, exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true
-            else {
-                return .collect(limit: limit)
-            }
-            let sink = try StagingSink(for: segment, limit: limit)
-            pending.sink = sink
-            return .stream(sink)
-        } catch {
-            return .refuse(finished(Problem(error).response, exchange))
-        }
-    }
-
-    /// Takes what is put below `/zarr`: chunks as raw bodies are taken, metadata in memory.
-    private func admitChunk(
-        _ exchange: Exchange,
-        _ pending: PendingRequest,
-        _ name: SegmentName,
-        _ path: [String]
-    ) throws -> Admission {
-        let context = RequestContext(exchange: exchange, mayBlock: false)
-        pending.bodyFormat = .raw
-        guard pending.coding == nil,
-            exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
-            let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
-        else { return .collect(limit: mostBytes(to: pending.route)) }
-        let sink = try StagingSink(for: segment, limit: mostBytes(to: pending.route))
-        pending.sink = sink
-        return .stream(sink)
-    }
-
     /// The answer with what every answer says.
-    private func finished(_ response: Response, _ exchange: Exchange) -> Response {
+    func finished(_ response: Response, _ exchange: Exchange) -> Response {
         var response = response
         configuration.origins.apply(to: &response, exchange)
         return response
@@ -187,53 +116,11 @@ package final class GatewayService: Service {
 
     package func refusal(_ reason: Refusal) -> Response { Problem(reason).response }
 
-    /// Takes room for the body piece by piece as it comes; a small one needs none.
-    ///
-    /// What a client only announces costs nothing, so that announcements cannot keep others out.
-    private func reserveUpload(_ exchange: Exchange, _ pending: PendingRequest) throws {
-        let length = exchange.contentLength ?? 0
-        guard length > Self.freeUploadBytes || exchange.isChunked || pending.coding != nil else { return }
-        if length > UInt64(max(uploads.limit - uploads.usedBytes, 0)) { throw uploadProblem }
-        guard let reservation = uploads.reserve(0, until: .immediate) else { throw uploadProblem }
-        pending.upload = reservation
-        let limit = mostBytes(to: pending.route)
-        // A body that outgrows its limit is told that, and not to come again later.
-        exchange.mayTake = { reservation.byteCount + $0 > limit || reservation.grow(by: $0) }
-    }
-
-    /// Bodies of a known length up to here are not counted.
-    private static let freeUploadBytes: UInt64 = 64 << 10
-
-    private var uploadProblem: Problem {
-        Problem(
-            .busy,
-            "expected room for the body, \(uploads.usedBytes) of the \(uploads.limit) bytes for bodies are in use"
-        )
-    }
-
-    /// The most bytes of a body; what only says what to read needs few.
-    private func mostBytes(to route: Route) -> Int {
-        // A body that has all the memory for bodies to itself is as large as one can be.
-        let most = min(configuration.maxBodyBytes, uploads.limit)
-        if case .reads = route { return min(most, SeveralReads.mostBodyBytes) }
-        return most
-    }
-
-    private func tooLarge(_ limit: Int) -> Problem {
-        Problem(.tooLarge, "expected a body of at most \(limit) bytes, got more")
-    }
-
-    /// Bodies up to here are kept in memory: most of them fit into the journal of the control page.
-    private static let stagedFrom: UInt64 = 4_096
-
     private func respond(to exchange: Exchange, _ context: RequestContext) throws -> Response {
         guard let pending = exchange.state as? PendingRequest else {
             preconditionFailure("a request that was admitted has its state")
         }
-        try pending.sink?.check()
-        if exchange.bodyIsTooLarge { throw tooLarge(mostBytes(to: pending.route)) }
-        if exchange.bodyIsUnwelcome { throw uploadProblem }
-        try unpack(exchange, pending, context)
+        try finishBody(of: exchange, pending, context)
         let segments = SegmentRoutes(catalog: catalog)
         let query = pending.query
         switch (pending.route, exchange.method) {
@@ -273,17 +160,7 @@ package final class GatewayService: Service {
         }
     }
 
-    /// Unpacks the body, once, on a worker: few bytes may become many.
-    private func unpack(_ exchange: Exchange, _ pending: PendingRequest, _ context: RequestContext) throws {
-        guard let coding = pending.coding, !exchange.body.isEmpty || pending.route.takesBody else { return }
-        if !context.mayBlock { throw Deferral() }
-        try BodyCoding.unpack(exchange, coding, limit: mostBytes(to: pending.route)) { more in
-            pending.upload?.grow(by: more) ?? true
-        }
-        pending.coding = nil
-    }
-
-    private var writing: DataWriting {
+    var writing: DataWriting {
         DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes, budget: pool.budget)
     }
 
@@ -292,7 +169,8 @@ package final class GatewayService: Service {
             catalog: catalog,
             registry: layouts.registry,
             defaultMode: configuration.mode,
-            maxBodyBytes: configuration.maxBodyBytes
+            maxBodyBytes: configuration.maxBodyBytes,
+            budget: pool.budget
         )
     }
 
@@ -304,31 +182,5 @@ package final class GatewayService: Service {
             headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")],
             body: .allocated(bytes)
         )
-    }
-}
-
-/// What is known of a request before its body has come.
-///
-/// `@unchecked Sendable` because a request is worked on by one thread at a time.
-private final class PendingRequest: @unchecked Sendable {
-    let route: Route
-    let query: Query
-    var bodyFormat: Format?
-    /// How its body is packed, until it is not any more.
-    var coding: Coding?
-    var sink: StagingSink?
-    /// What its body takes of the budget for bodies.
-    var upload: MemoryReservation?
-
-    /// The body, wherever it was taken.
-    func body(of exchange: Exchange) -> RequestBody {
-        RequestBody(place: sink.map { .staged($0) } ?? .memory(exchange), format: bodyFormat ?? .json)
-    }
-
-    /// Reads the target and checks the method.
-    init(_ exchange: Exchange) throws {
-        route = try Route(path: exchange.path)
-        try route.check(exchange.method, named: exchange.methodName)
-        query = try Query(exchange.query)
     }
 }

@@ -4,9 +4,10 @@ import contextlib
 import io
 import socket
 
+import numpy as np
 import pyarrow as pa
 
-from gateway import JSON, RAW
+from gateway import JSON, NPY, RAW
 
 MIB = 1 << 20
 
@@ -189,3 +190,29 @@ def test_metadata_of_many_attributes_are_compared_at_once(own_gateway):
     gateway.create("a", {"kind": "ndarray", "dtype": "f8", "shape": [3]}, attrs=attrs)
     document = gateway.request("GET", "/zarr/a/zarr.json").body
     assert gateway.request("PUT", "/zarr/a/zarr.json", document, JSON).status == 204
+
+
+def test_conversions_and_unpacked_bodies_count_too(own_gateway):
+    gateway = own_gateway("--snapshot-memory", "16MiB")
+    gateway.create("n", {"kind": "ndarray", "dtype": "f8", "shape": [1_500_000]})
+    file = io.BytesIO()
+    np.save(file, np.ones(1_500_000, "f4"))
+    answer = gateway.request("PATCH", "/segments/n/data", file.getvalue(), NPY)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    file = io.BytesIO()
+    np.save(file, np.ones((3_000, 500), ">f8", order="F"))
+    answer = gateway.request("PUT", "/segments/fortran", file.getvalue(), NPY)
+    assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    table = pa.table({"values": pa.array(np.zeros(1_500_000))})
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    arrow = {"Content-Type": "application/vnd.apache.arrow.stream"}
+    for words in (("PATCH", "/segments/n/data"), ("PUT", "/segments/table")):
+        answer = gateway.request(*words, file.getvalue(), arrow)
+        assert (answer.status, answer.json()["code"]) == (413, "too-large"), answer
+    # What is sent as it is stored needs no copy, and what is small has room.
+    file = io.BytesIO()
+    np.save(file, np.ones(1_500_000))
+    assert gateway.request("PATCH", "/segments/n/data", file.getvalue(), NPY).status == 204
+    assert gateway.request("GET", "/segments/n/data?slice=-1").json()["data"] == 1

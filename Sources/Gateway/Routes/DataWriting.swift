@@ -129,8 +129,10 @@ struct DataWriting {
         try context.leaveEventThread(for: parts.byteCount.addedClamped(body.count.multipliedClamped(by: 16)))
         let table = try ArrowBody(reading: body.bytes, asFile: body.format == .arrowFile, limit: maxBodyBytes)
         try context.leaveEventThread(for: table.unpackedByteCount)
-        let room = try WriteRoom(budget, for: parts.byteCount, until: context.deadline)
+        let needed = parts.byteCount.addedClamped(table.unpackedByteCount)
+        let room = try WriteRoom(budget, for: needed, until: context.deadline)
         try room.takeJournal(of: parts.parts.map(\.selection.region))
+        defer { withExtendedLifetime(room) {} }
         let memory = PatchMemory(in: room)
         let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
         try ExcerptReader { memory.base + places[$0] }.read(table, excerpt)
@@ -141,10 +143,7 @@ struct DataWriting {
             bytes: memory.source(),
             coversWhole: target.open.coversWhole(Dictionary(uniqueKeysWithValues: covered))
         )
-        return try target.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
-            try condition.check(target.open.tag(lock.sequence))
-            return try lock.commit(write)
-        }
+        return try target.open.commit(write, if: condition, until: context.deadline)
     }
 
     /// Writes what JSON says: prepared before the lock, or under it where rows depend on what stands there.
@@ -155,6 +154,7 @@ struct DataWriting {
         _ context: RequestContext
     ) throws -> UInt64 {
         let room = try WriteRoom(budget, for: patches.earlyByteCount, until: context.deadline)
+        defer { withExtendedLifetime(room) {} }
         let early = patches.hasConditions ? nil : try patches.prepared(isLocked: false, in: room)
         var failure: (any Error)?
         let sequence = try open.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) -> UInt64 in
@@ -182,9 +182,10 @@ struct DataWriting {
         try Self.requireNoConditions(target)
         var parts = ExcerptParts()
         let part = try Self.onlyArray(target.excerpt(&parts), body.format)
-        let bytes = try BinaryBody(body).bytes(for: part)
-        let selection = parts.parts[0].selection
         let room = try WriteRoom(budget, for: 0, until: context.deadline)
+        defer { withExtendedLifetime(room) {} }
+        let bytes = try BinaryBody(body).bytes(for: part, in: room)
+        let selection = parts.parts[0].selection
         try room.takeJournal(of: [selection.region])
         let write = try PreparedWrite(
             to: target.segment,
@@ -192,10 +193,7 @@ struct DataWriting {
             bytes: bytes,
             coversWhole: target.open.coversWhole([parts.parts[0].array: selection])
         )
-        return try target.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
-            try condition.check(target.open.tag(lock.sequence))
-            return try lock.commit(write)
-        }
+        return try target.open.commit(write, if: condition, until: context.deadline)
     }
 }
 
@@ -209,85 +207,10 @@ extension DataTarget {
             headers: [("Allow", "GET, HEAD")]
         )
     }
-}
 
-extension DataTarget {
     /// Refuses a column that is picked twice.
     func requireDistinctColumns() throws(Problem) {
         guard let columns, Set(columns).count < columns.count else { return }
         throw Problem(.invalidQuery, "expected every column once, for two values cannot be written to one")
-    }
-}
-
-/// A body of raw or npy.
-struct BinaryBody {
-    private let body: RequestBody
-
-    init(_ body: RequestBody) { self.body = body }
-
-    /// The packed bytes of an array, wherever they can be had from.
-    func bytes(for part: Excerpt.Part) throws -> ByteSource {
-        if body.format == .npy { return try npy(part) }
-        try Self.requireCount(body.count, for: part)
-        try requireValues(of: part.type.dtype, in: 0..<body.count)
-        return try body.source(0..<body.count)
-    }
-
-    /// Refuses raw bytes that are not those of the shape.
-    static func requireCount(_ count: Int, for part: Excerpt.Part) throws(Problem) {
-        let expected = product(part.shape, times: part.type.dtype.byteCount) ?? 0
-        guard count == expected else {
-            throw Problem(
-                .shapeMismatch,
-                "expected \(expected) bytes for the shape \(tuple(part.shape)) of \(part.type.dtype), got \(count)"
-            )
-        }
-    }
-
-    /// Refuses bytes of a range that are none of a dtype's values; most dtypes have none of those.
-    func requireValues(of dtype: DType, in range: Range<Int>) throws {
-        guard dtype.hasInvalidValues, dtype.byteCount > 0 else { return }
-        let blockCount = max(1, (256 << 10) / dtype.byteCount)
-        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: blockCount * dtype.byteCount, alignment: 8)
-        defer { block.deallocate() }
-        var next = range.lowerBound
-        while next < range.upperBound {
-            let piece = UnsafeMutableRawBufferPointer(rebasing: block.prefix(range.upperBound - next))
-            try body.copy(from: next, into: piece)
-            if let number = dtype.firstInvalid(in: UnsafeRawBufferPointer(piece)) {
-                let element = (next - range.lowerBound) / dtype.byteCount + number
-                throw Problem(
-                    .valueOutOfRange,
-                    "expected values of \(dtype), the bytes of element \(element) are none: a bool is 0 or 1, and text "
-                        + "has no surrogates and nothing above U+10FFFF"
-                )
-            }
-            next += piece.count
-        }
-    }
-
-    private func npy(_ part: Excerpt.Part) throws -> ByteSource {
-        let (shape, dtype) = (part.shape, part.type.dtype)
-        let front = try body.prefix(12)
-        let header = try NpyHeader(reading: body.prefix(NpyHeader.byteCount(of: front) ?? front.count))
-        guard header.shape == shape else {
-            throw Problem(.shapeMismatch, "expected the shape \(tuple(shape)), got \(tuple(header.shape))")
-        }
-        let expected = product(shape, times: header.dtype.byteCount)
-        let given = body.count - header.byteCount
-        guard given == expected else {
-            throw Problem(.invalidBody, "expected \(expected ?? 0) bytes behind the npy header, got \(given)")
-        }
-        let isSame = header.dtype == dtype || header.dtype == dtype.bufferDType
-        let isPacked = !header.isFortranOrder || shape.count < 2
-        if isSame, isPacked {
-            try requireValues(of: dtype, in: header.byteCount..<body.count)
-            return try body.source(header.byteCount..<body.count)
-        }
-        let array = try PackedArray(dtype: header.dtype, shape: shape)
-        try body.copy(from: header.byteCount, into: UnsafeMutableRawBufferPointer(start: array.base, count: given))
-        let ordered = isPacked ? array : try array.transposedFromFortranOrder()
-        let bytes = try ordered.converted(to: dtype).take()
-        return ByteSource(UnsafeRawBufferPointer(bytes)) { free(bytes.baseAddress) }
     }
 }

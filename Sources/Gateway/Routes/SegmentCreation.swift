@@ -14,6 +14,8 @@ struct SegmentCreation {
     let defaultMode: UInt32
     /// The most bytes that a body may unpack to.
     let maxBodyBytes: Int
+    /// What private copies take of.
+    let budget: MemoryBudget
 
     /// Refuses a body that is no JSON before it has come.
     static func check(_ exchange: Exchange) throws {
@@ -68,7 +70,7 @@ struct SegmentCreation {
         if format == .raw { throw Self.unsupported(exchange) }
         let draft =
             try order.map { try self.draft($0, context) }
-            ?? (format == .npy ? npy(exchange, context) : table(exchange, format))
+            ?? (format == .npy ? npy(exchange, context) : table(context, format))
         let isReplaced: Bool
         do throws(SegmentError) {
             isReplaced = try draft.publish(
@@ -126,17 +128,22 @@ struct SegmentCreation {
         let header = try SegmentHeader(layout: LayoutNode(layout), attrs: "{}")
         let body = RequestBody(place: .memory(exchange), format: .npy)
         let part = Excerpt.Part(number: 0, type: .init(dtype: npy.dtype), shape: npy.shape)
-        let bytes = try BinaryBody(body).bytes(for: part)
+        let room = try WriteRoom(budget, for: 0, until: context.deadline)
+        defer { withExtendedLifetime(room) {} }
+        let bytes = try BinaryBody(body).bytes(for: part, in: room)
         let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
         let place = Region(byteOffset: header.arrays[0].byteOffset, itemByteCount: bytes.count, axes: [])
         try draft.fill(place, from: bytes)
         return draft
     }
 
-    private func table(_ exchange: Exchange, _ format: Format) throws -> SegmentDraft {
-        let table = try ArrowBody(reading: exchange.body, asFile: format == .arrowFile, limit: maxBodyBytes)
+    private func table(_ context: RequestContext, _ format: Format) throws -> SegmentDraft {
+        let table = try ArrowBody(reading: context.exchange.body, asFile: format == .arrowFile, limit: maxBodyBytes)
         let (layout, attrs) = try table.frame(limit: maxBodyBytes)
         let header = try SegmentHeader(layout: LayoutNode(layout), attrs: attrs)
+        let needed = header.dataBytes.addedClamped(table.unpackedByteCount)
+        let room = try WriteRoom(budget, for: needed, until: context.deadline)
+        defer { withExtendedLifetime(room) {} }
         let contents = try Contents(of: header, from: table)
         let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
         try contents.write(to: draft)

@@ -1,3 +1,4 @@
+internal import Layouts
 internal import Segments
 
 /// Room for the values of a write and for its journal, of the budget for private copies.
@@ -45,7 +46,7 @@ final class WriteRoom {
     /// Uses room for the records that the journal of a write needs beside its bytes.
     func takeJournal(of regions: [Region]) throws {
         let pieces = regions.reduce(0) { $0.addedClamped($1.pieceCount) }
-        try take(pieces.multipliedReportingOverflow(by: Self.recordBytes).partialValue)
+        try take(pieces.multipliedClamped(by: Self.recordBytes))
     }
 
     private static func tooLarge(_ byteCount: Int, _ budget: MemoryBudget) -> Problem {

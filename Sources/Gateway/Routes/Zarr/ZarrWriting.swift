@@ -98,10 +98,7 @@ struct ZarrWriting {
         _ context: RequestContext
     ) throws -> Response {
         let write = try PreparedWrite(to: open.segment, regions: [region], bytes: source, coversWhole: coversWhole)
-        let sequence = try open.segment.withWriteLock(until: context.deadline) { lock throws(SegmentError) in
-            try condition.check(open.tag(lock.sequence))
-            return try lock.commit(write)
-        }
+        let sequence = try open.commit(write, if: condition, until: context.deadline)
         return Response(status: 204, headers: [("ETag", open.tag(sequence).text())])
     }
 

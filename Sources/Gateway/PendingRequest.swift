@@ -1,0 +1,29 @@
+internal import Codings
+internal import MicroHTTP
+internal import Segments
+
+/// What is known of a request before its body has come.
+///
+/// `@unchecked Sendable` because a request is worked on by one thread at a time.
+final class PendingRequest: @unchecked Sendable {
+    let route: Route
+    let query: Query
+    var bodyFormat: Format?
+    /// How its body is packed, until it is not any more.
+    var coding: Coding?
+    var sink: StagingSink?
+    /// What its body takes of the budget for bodies.
+    var upload: MemoryReservation?
+
+    /// The body, wherever it was taken.
+    func body(of exchange: Exchange) -> RequestBody {
+        RequestBody(place: sink.map { .staged($0) } ?? .memory(exchange), format: bodyFormat ?? .json)
+    }
+
+    /// Reads the target and checks the method.
+    init(_ exchange: Exchange) throws {
+        route = try Route(path: exchange.path)
+        try route.check(exchange.method, named: exchange.methodName)
+        query = try Query(exchange.query)
+    }
+}
