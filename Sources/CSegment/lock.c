@@ -2,6 +2,7 @@
 #include "shmgate_engine.h"
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -50,6 +51,21 @@ static int64_t monotonic_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Waits of this thread, and of all threads: only who has to wait looks at the clock. */
+static _Thread_local int64_t thread_waited_ns;
+static _Atomic int64_t waited_ns, waits;
+
+void shmgate_waited(int64_t since_ns) {
+    int64_t duration_ns = monotonic_ns() - since_ns;
+    thread_waited_ns += duration_ns;
+    atomic_fetch_add_explicit(&waited_ns, duration_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&waits, 1, memory_order_relaxed);
+}
+
+int64_t shmgate_thread_waited_ns(void) { return thread_waited_ns; }
+int64_t shmgate_waited_ns(void) { return atomic_load_explicit(&waited_ns, memory_order_relaxed); }
+int64_t shmgate_waits(void) { return atomic_load_explicit(&waits, memory_order_relaxed); }
+
 static int lock_range_for_ever(int fd, short type, int start) {
     int error;
     do error = shmgate_lock_range(fd, F_OFD_SETLKW, type, start); while (error == EINTR);
@@ -59,8 +75,13 @@ static int lock_range_for_ever(int fd, short type, int start) {
 int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns) {
     int error = shmgate_lock_range(fd, F_OFD_SETLK, type, start);
     if (error != EAGAIN && error != EACCES) return error;
-    if (deadline_ns < 0) return lock_range_for_ever(fd, type, start);
-    if (monotonic_ns() >= deadline_ns) return EAGAIN;
+    int64_t since_ns = monotonic_ns();
+    if (deadline_ns < 0) {
+        error = lock_range_for_ever(fd, type, start);
+        shmgate_waited(since_ns);
+        return error;
+    }
+    if (since_ns >= deadline_ns) return EAGAIN;
     timer_t timer;
     if ((error = start_timer(deadline_ns, &timer))) return error;
     sigset_t before;
@@ -71,6 +92,7 @@ int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns)
     /* In this order, so that no alarm is left pending for the thread's owner. */
     timer_delete(timer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    shmgate_waited(since_ns);
     return error == EINTR ? EAGAIN : error;
 }
 
@@ -90,8 +112,15 @@ void shmgate_wake(const void *base) {
 }
 
 int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns) {
-    if (deadline_ns < 0) return pthread_mutex_lock(mutex);
-    if (deadline_ns == 0) return pthread_mutex_trylock(mutex);
-    struct timespec at = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
-    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &at);
+    int error = pthread_mutex_trylock(mutex);
+    if (error != EBUSY || deadline_ns == 0) return error;
+    int64_t since_ns = monotonic_ns();
+    if (deadline_ns < 0) {
+        error = pthread_mutex_lock(mutex);
+    } else {
+        struct timespec at = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+        error = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &at);
+    }
+    shmgate_waited(since_ns);
+    return error;
 }

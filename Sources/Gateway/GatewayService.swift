@@ -85,6 +85,8 @@ package final class GatewayService: Service {
 
     package func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
+        let waitedNs = mayBlock ? Waits.ofThisThreadNs : 0
+        defer { if mayBlock { exchange.lockWaitNs += Waits.ofThisThreadNs - waitedNs } }
         guard let response = response(to: exchange, context) else {
             exchange.crowd = (exchange.state as? PendingRequest)?.route.crowd
             return .later

@@ -7,6 +7,7 @@ extension Exchange {
     /// Success is never answered here, for that would close the connection.
     func begin(method: UnsafePointer<CChar>, version: UnsafePointer<CChar>) -> MHD_Result {
         let server = record.server
+        beginNs = preciseNs()
         setMethod(method)
         var gate = RequestGate()
         gate.layout = HeaderLayout(
@@ -14,7 +15,10 @@ extension Exchange {
             targetCount: rawTarget.count,
             version: version
         )
-        MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, &gate)
+        withUnsafeMutablePointer(to: &gate) {
+            _ = MHD_get_connection_values_n(connection, .HEADER_KIND, inspectHeader, $0)
+        }
+        if let given = gate.requestID { id = given }
         let version = String(cString: version)
         if let objection = gate.objection(version: version, target: rawTarget) {
             return close(with: .malformed(objection))
@@ -43,6 +47,7 @@ extension Exchange {
     func takePiece(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
         receive(bytes)
         record.count(bytes.count)
+        receivedBytes += bytes.count
         // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
         guard contentLength == nil, dropped > record.server.configuration.maxDrainBytes else { return .YES }
         part()
@@ -57,7 +62,7 @@ extension Exchange {
         if last == nil, case .now(let answer) = record.server.service.answer(self, mayBlock: false) { last = answer }
         guard let last else { return }
         let descriptor = fcntl(record.descriptor, F_DUPFD_CLOEXEC, 0)
-        last.withWireBytes { bytes in
+        last.withWireBytes(stamp(last)) { bytes in
             _ = send(record.descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         if descriptor >= 0 { record.server.keepParting(descriptor) }
@@ -81,9 +86,17 @@ extension Exchange {
 
     private func queue(_ response: Response) -> MHD_Result {
         phase = .queued
+        let stamp = stamp(response)
         releaseBody()
         record.enter(.sending)
-        return response.queue(on: connection)
+        return response.queue(on: connection, stamp)
+    }
+
+    /// What the answer says of the request; the service is told of both.
+    private func stamp(_ response: Response) -> Stamp {
+        let timing = Timing(totalNs: preciseNs() - beginNs, queueNs: queueNs, lockNs: lockWaitNs)
+        record.server.service.answered(self, response, timing)
+        return Stamp(id: id, timing: timing)
     }
 
     /// Answers that the request is none, and ends the connection.
@@ -98,9 +111,11 @@ extension Exchange {
         let server = record.server
         phase = .working
         queuedNs = monotonicNs()
+        let sinceNs = preciseNs()
         record.enter(.working)
         MHD_suspend_connection(connection)
         let isTaken = server.workers.submit(crowd: crowd) { [self] in
+            queueNs = preciseNs() - sinceNs
             if case .now(let response) = server.service.answer(self, mayBlock: true) {
                 self.response = response
             } else {

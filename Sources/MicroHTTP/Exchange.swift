@@ -41,6 +41,15 @@ package final class Exchange: @unchecked Sendable {
     package var crowd: String?
     /// When a worker was first asked for, by the monotonic clock; nil before that.
     var queuedNs: Int64?
+    /// What it is called in its answer and in the log.
+    package internal(set) var id = RequestID.next()
+    /// So long it waited for a writer or for memory; the service says so before it gives the answer.
+    package var lockWaitNs: Int64 = 0
+    /// Bytes of the body that came.
+    package internal(set) var receivedBytes = 0
+    /// When the header block was complete, and how long it was in the queue of the workers, by the precise clock.
+    var beginNs: Int64 = 0
+    var queueNs: Int64?
     /// The service's own; released with the exchange.
     package var state: AnyObject?
 

@@ -12,6 +12,10 @@ struct RequestGate {
     /// How often each of ``singles`` was seen.
     private var counts: SIMD8<UInt8> = .zero
     private(set) var expectation = Expectation.none
+    /// What the client calls the request, if it says so once and in a usable way.
+    var requestID: RequestID? { requestIDs == 1 ? clientID : nil }
+    private var clientID: RequestID?
+    private var requestIDs = 0
     private var hasBadName = false
     private var hasBadValue = false
     private(set) var contentLength: UInt64?
@@ -36,6 +40,9 @@ struct RequestGate {
         } else if name.isCaseless("expect") {
             let isKnown = value.isCaseless("100-continue") && expectation != .unknown
             expectation = isKnown ? .goOn : .unknown
+        } else if name.isCaseless("x-request-id") {
+            requestIDs += 1
+            clientID = RequestID(value)
         } else if let index = Self.singles.firstIndex(where: { name.isCaseless($0) }) {
             counts[index] &+= counts[index] < 2 ? 1 : 0
         }

@@ -63,13 +63,14 @@ extension Response {
     /// The whole answer as it goes over the wire, for a connection that libmicrohttpd never sees; frees the body.
     ///
     /// Only for small bodies in memory of their own.
-    func withWireBytes(_ send: (UnsafeRawBufferPointer) -> Void) {
+    func withWireBytes(_ stamp: Stamp, _ send: (UnsafeRawBufferPointer) -> Void) {
         var body = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         if case .allocated(let bytes) = self.body { body = bytes }
         defer { free(body.baseAddress) }
         var text =
             "HTTP/1.1 \(status) \(MHD_get_reason_phrase_for(UInt32(status)).map { String(cString: $0) } ?? "")\r\n"
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
+        stamp.withFields { name, value in text += "\(String(cString: name)): \(String(cString: value))\r\n" }
         text += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
         (Array(text.utf8) + body).withUnsafeBytes(send)
     }
@@ -78,7 +79,7 @@ extension Response {
     func discard() { if case .allocated(let bytes) = body { free(bytes.baseAddress) } }
 
     /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
-    func queue(on connection: OpaquePointer) -> MHD_Result {
+    func queue(on connection: OpaquePointer, _ stamp: Stamp) -> MHD_Result {
         guard let made = make() else { return .NO }
         defer { MHD_destroy_response(made) }
         for (name, value) in headers {
@@ -89,6 +90,7 @@ extension Response {
                 }
             }
         }
+        stamp.withFields { _ = MHD_add_response_header(made, $0, $1) }
         return MHD_queue_response(connection, UInt32(status), made)
     }
 

@@ -7,11 +7,18 @@ package protocol Service: AnyObject, Sendable {
     /// the request to a worker; there with `mayBlock` true, and the answer has to be ``Answer/now(_:)``.
     func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer
 
+    /// Told of every answer to a request just before it leaves, on the event thread; must not block.
+    func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing)
+
     /// Called about once a second, on a thread of the server, for what has to be done from time to time.
     func everySecond()
 
     /// The answer to a request that the server itself turns away.
     func refusal(_ reason: Refusal) -> Response
+}
+
+extension Service {
+    package func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing) {}
 }
 
 /// Why the server turns a request away without asking the service.

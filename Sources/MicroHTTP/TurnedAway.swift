@@ -24,7 +24,7 @@ struct TurnedAway {
     /// Sends the answer and says that nothing follows.
     mutating func add(_ descriptor: Int32, _ response: Response) {
         untold += 1
-        response.withWireBytes { bytes in
+        response.withWireBytes(Stamp(id: .next(), timing: Timing())) { bytes in
             _ = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         keep(descriptor)

@@ -119,7 +119,7 @@ private struct ControlGroup: Sendable {
 }
 
 /// What a small file says; nothing if it cannot be read.
-private func text(of path: String) -> String {
+func text(of path: String) -> String {
     let number = open(path, O_RDONLY | O_CLOEXEC)
     guard number >= 0 else { return "" }
     let file = FileDescriptor(owning: number)

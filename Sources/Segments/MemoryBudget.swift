@@ -10,6 +10,7 @@ package final class MemoryBudget: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var inUse = 0
+    private var holders = 0
     /// Those who wait, the first in the queue first.
     private var waiting: [UInt64] = []
     private var nextTicket: UInt64 = 0
@@ -39,6 +40,9 @@ package final class MemoryBudget: @unchecked Sendable {
     /// Bytes given out and not given back yet.
     package var usedBytes: Int { locked { inUse } }
 
+    /// How many hold some.
+    package var holderCount: Int { locked { holders } }
+
     /// Takes bytes, waiting in turn until the deadline; nil if they are not to be had.
     ///
     /// More than the whole budget is given to who has it alone.
@@ -51,7 +55,9 @@ package final class MemoryBudget: @unchecked Sendable {
         let ticket = nextTicket
         nextTicket += 1
         waiting.append(ticket)
+        let sinceNs = Clock.monotonicNs()
         defer {
+            shmgate_waited(sinceNs)
             waiting.removeAll { $0 == ticket }
             pthread_cond_broadcast(changed)
         }
@@ -75,12 +81,16 @@ package final class MemoryBudget: @unchecked Sendable {
     }
 
     fileprivate func giveBack(_ byteCount: Int) {
-        locked { inUse -= byteCount }
+        locked {
+            inUse -= byteCount
+            holders -= 1
+        }
         pthread_cond_broadcast(changed)
     }
 
     private func give(_ byteCount: Int) -> MemoryReservation {
         inUse += byteCount
+        holders += 1
         return MemoryReservation(byteCount, of: self)
     }
 

@@ -69,6 +69,7 @@ extension Segment {
     private func recoverLocked(from sequence: UInt64, until deadline: Deadline) throws(SegmentError) -> UInt64 {
         guard let journal = try Journal.verified(in: self, at: sequence) else {
             try markInterrupted()
+            InterruptedWriters.damage()
             try endRecovery(from: sequence)
             return sequence &+ 1
         }
@@ -82,6 +83,7 @@ extension Segment {
         }
         try endRecovery(from: sequence)
         Journal.discard(journal, in: self)
+        InterruptedWriters.complete()
         return sequence &+ 1
     }
 

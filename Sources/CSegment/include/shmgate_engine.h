@@ -67,6 +67,14 @@ int shmgate_lock_holder(int fd, short type, int start);
 /* pthread_mutex_lock with a CLOCK_MONOTONIC instant; a negative one waits for ever. Returns 0, ETIMEDOUT or EBUSY. */
 int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns);
 
+/* Counts a wait that began at a CLOCK_MONOTONIC instant and ends now; the two functions above do so themselves. */
+void shmgate_waited(int64_t since_ns);
+
+/* How long this thread has waited, how long all threads have, and how often, since the process began. */
+int64_t shmgate_thread_waited_ns(void);
+int64_t shmgate_waited_ns(void);
+int64_t shmgate_waits(void);
+
 /* Fills bytes from the kernel's random source. */
 void shmgate_random(void *bytes, size_t count);
 

@@ -37,8 +37,8 @@ package struct AllowedOrigins: Sendable {
 
     /// The fields of answers that pages may read beside those that they always may.
     private static let exposed =
-        "Accept-Patch, Accept-Ranges, Allow, Content-Encoding, Content-Range, ETag, Location, Retry-After, Shm-Damaged, "
-        + "Shm-Dtype, Shm-Shape, WWW-Authenticate"
+        "Accept-Patch, Accept-Ranges, Allow, Content-Encoding, Content-Range, ETag, Location, Retry-After, "
+        + "Server-Timing, Shm-Damaged, Shm-Dtype, Shm-Shape, WWW-Authenticate, X-Request-Id"
 
     /// Says in an answer that the page which asked may read it, and that answers differ by who asks.
     func apply(to response: inout Response, _ exchange: Exchange) {
