@@ -76,6 +76,7 @@ final class OpenSegment: Sendable {
 final class Catalog: Sendable {
     let directory: SegmentDirectory
     let pins: PinKeeper
+    let attachments = Attachments()
     private let open = Locked<[SegmentName: OpenSegment]>([:])
     /// So many stay open: the kernel allows a process some 65,000 mappings, and each that was written to keeps a
     /// descriptor, of which half are for connections.

@@ -13,6 +13,9 @@ public struct Deadline: Sendable {
     /// Whether nobody shall wait at all.
     var isImmediate: Bool { monotonicNs == 0 }
 
+    /// Whether the time is over.
+    package var hasPassed: Bool { monotonicNs >= 0 && Clock.monotonicNs() >= monotonicNs }
+
     /// Waits until an instant of `CLOCK_MONOTONIC`, in nanoseconds and positive; one that has passed waits no more.
     package static func at(monotonicNs: Int64) -> Deadline { Deadline(monotonicNs: max(monotonicNs, 1)) }
 

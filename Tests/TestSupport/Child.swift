@@ -1,9 +1,10 @@
-internal import Glibc
+package import Glibc
 internal import Locks
 
 /// Another process, which does one thing and then waits to be killed.
 package final class Child: Sendable {
-    private let pid: pid_t
+    /// Its number.
+    package let pid: pid_t
     /// Our end of its standard input, which it reads until it is killed.
     private let input: Int32
     private let isRunning = Locked(true)
@@ -24,6 +25,19 @@ package final class Child: Sendable {
             import fcntl, os, struct, sys
             file = os.open(sys.argv[1], os.O_RDWR)
             fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 64, 8, 0))
+            sys.stdout.write("x")
+            sys.stdout.flush()
+            sys.stdin.read()
+            """
+        return try spawn(["python3", "-c", script, path])
+    }
+
+    /// A process that has mapped a file, and closed it, when this returns.
+    package static func mapping(_ path: String) throws -> Child {
+        let script = """
+            import mmap, sys
+            with open(sys.argv[1], "r+b") as file:
+                memory = mmap.mmap(file.fileno(), 0)
             sys.stdout.write("x")
             sys.stdout.flush()
             sys.stdin.read()

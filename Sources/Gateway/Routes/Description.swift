@@ -9,6 +9,8 @@ struct Description {
     let status: FileStatus
     let isPinned: Bool
     let restoration: Restoration?
+    /// Who maps the segment; only for those who ask, for it takes a walk through the processes.
+    var attachment: Attachment?
 
     /// Reads the state of now; never waits for a writer.
     init(_ open: OpenSegment, restoration: Restoration?) throws {
@@ -70,6 +72,7 @@ struct Description {
         json.key("buffers")
         header.arrays.write(to: &json)
         json.endObject()
+        attachment?.write(to: &json)
         json.endObject()
     }
 

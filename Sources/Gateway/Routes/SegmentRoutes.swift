@@ -9,14 +9,26 @@ struct SegmentRoutes {
     let catalog: Catalog
 
     /// `GET /segments/{name}`.
+    ///
+    /// Who is attached changes without a write, so an answer that says it has no tag and is never kept.
     func describe(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        var query = query
+        let asksWhoIsAttached = try query.takeAttached()
         try query.finish()
+        if asksWhoIsAttached, !context.mayBlock { throw Deferral() }
         let open = try catalog.segment(name, mayBlock: context.mayBlock)
         try context.leaveEventThread(for: open.segment.dataOffset * 8)
-        let description = try catalog.description(of: open)
+        var description = try catalog.description(of: open)
         let tag = description.tag.text()
+        let condition = try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)
+        if asksWhoIsAttached {
+            try findAttached(&description, context)
+            var json = JSONWriter(capacity: 1_024)
+            description.write(to: &json)
+            return .json(json.finish(), headers: [("Cache-Control", "no-store")])
+        }
         let fields: [(StaticString, String)] = [("ETag", tag), ("Cache-Control", "no-cache")]
-        if let known = try TagCondition(context.exchange.headers("If-None-Match"), allowsWeak: true)?.match(tag) {
+        if let known = condition?.match(tag) {
             return Response(status: 304, headers: [("ETag", known), ("Cache-Control", "no-cache")])
         }
         var json = JSONWriter(capacity: 1_024)
@@ -30,6 +42,7 @@ struct SegmentRoutes {
         let prefix = query.take("prefix") ?? ""
         let after = try query.take("after").map { $0.isEmpty ? "" : try SegmentName($0).description } ?? ""
         let limit = try query.take("limit", in: 1...100_000, default: 1_000)
+        let asksWhoIsAttached = try query.takeAttached()
         try query.finish()
         if !context.mayBlock { throw Deferral() }
         let names = try catalog.directory.names().filter { name in
@@ -51,7 +64,12 @@ struct SegmentRoutes {
                 }
                 continue
             }
-            if try write(name, to: &json) {
+            if var description = describe(name) {
+                if asksWhoIsAttached, case .whole(var whole) = description {
+                    try findAttached(&whole, context)
+                    description = .whole(whole)
+                }
+                description.write(to: &json)
                 count += 1
                 last = name
             }
@@ -68,7 +86,15 @@ struct SegmentRoutes {
         json.integer(Int64(capacity.freeBytes))
         json.endObject()
         json.endObject()
-        return .json(json.finish(), headers: [("Cache-Control", "no-cache")])
+        return .json(json.finish(), headers: [("Cache-Control", asksWhoIsAttached ? "no-store" : "no-cache")])
+    }
+
+    private func findAttached(_ description: inout Description, _ context: RequestContext) throws {
+        description.attachment = try catalog.attachments.attachment(
+            of: description.open.segment,
+            status: description.status,
+            until: context.deadline
+        )
     }
 
     /// `PATCH /segments/{name}`: what may be changed besides the data, all or nothing.
@@ -117,20 +143,12 @@ struct SegmentRoutes {
         return Response(status: 204, headers: [("ETag", open.tag(sequence).text())])
     }
 
-    /// Writes what a list says of a name; false for what is no segment, or none of this user.
-    private func write(_ name: SegmentName, to json: inout JSONWriter) throws -> Bool {
+    /// What a list says of a name; nil for what is no segment, or none of this user.
+    private func describe(_ name: SegmentName) -> ListEntry? {
         do {
-            try catalog.description(of: catalog.segment(name)).write(to: &json)
-            return true
+            return .whole(try catalog.description(of: catalog.segment(name)))
         } catch {
-            guard Self.isBroken(error) else { return false }
-            json.beginObject()
-            json.key("name")
-            json.string(name.description)
-            json.key("corrupt")
-            json.bool(true)
-            json.endObject()
-            return true
+            return Self.isBroken(error) ? .corrupt(name) : nil
         }
     }
 
@@ -149,6 +167,32 @@ struct SegmentRoutes {
         case SegmentError.corrupt, SegmentError.unsupportedFormat, LayoutError.corrupt: true
         default: false
         }
+    }
+}
+
+/// One element of a list.
+private enum ListEntry {
+    case whole(Description)
+    case corrupt(SegmentName)
+
+    func write(to json: inout JSONWriter) {
+        switch self {
+        case .whole(let description): description.write(to: &json)
+        case .corrupt(let name):
+            json.beginObject()
+            json.key("name")
+            json.string(name.description)
+            json.key("corrupt")
+            json.bool(true)
+            json.endObject()
+        }
+    }
+}
+
+extension Query {
+    /// Takes the parameter that asks who maps the segments.
+    fileprivate mutating func takeAttached() throws(Problem) -> Bool {
+        try take("attached", from: [("true", true), ("false", false)], default: false)
     }
 }
 
