@@ -16,6 +16,7 @@ extension GatewayService {
             }
             let pending = try PendingRequest(exchange)
             exchange.state = pending
+            try pending.read(exchange)
             let limit = mostBytes(to: pending.route)
             if let length = exchange.contentLength, length > UInt64(limit) { throw tooLarge(limit) }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }

@@ -47,6 +47,7 @@ package final class GatewayService: Service {
     private let layouts: LayoutStore
     let pool: SnapshotPool
     let uploads: MemoryBudget
+    let metrics = RequestMetrics()
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
@@ -116,6 +117,11 @@ package final class GatewayService: Service {
         }
     }
 
+    package func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing) {
+        let pending = exchange.state as? PendingRequest
+        metrics.count(pending?.route.kind ?? .none, exchange.method, status: response.status, ns: timing.totalNs ?? 0)
+    }
+
     package func refusal(_ reason: Refusal) -> Response { Problem(reason).response }
 
     private func respond(to exchange: Exchange, _ context: RequestContext) throws -> Response {
@@ -130,6 +136,7 @@ package final class GatewayService: Service {
         case (.readiness, _):
             let isReady = isReady.load(ordering: .relaxed)
             return Self.status(isReady ? "ok" : "draining", isReady ? 200 : 503)
+        case (.metrics, _): return try metricsRoute.answer(query, context)
         case (.description, _): return OpenAPIDocument.response
         case (.segments, .post):
             return try creation.create(query, context)
@@ -164,6 +171,10 @@ package final class GatewayService: Service {
 
     var writing: DataWriting {
         DataWriting(catalog: catalog, maxBodyBytes: configuration.maxBodyBytes, budget: pool.budget)
+    }
+
+    private var metricsRoute: MetricsRoute {
+        MetricsRoute(catalog: catalog, requests: metrics, snapshots: pool.budget, uploads: uploads)
     }
 
     private var creation: SegmentCreation {

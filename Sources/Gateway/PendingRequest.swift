@@ -7,7 +7,7 @@ internal import Segments
 /// `@unchecked Sendable` because a request is worked on by one thread at a time.
 final class PendingRequest: @unchecked Sendable {
     let route: Route
-    let query: Query
+    private(set) var query: Query
     var bodyFormat: Format?
     /// How its body is packed, until it is not any more.
     var coding: Coding?
@@ -20,9 +20,14 @@ final class PendingRequest: @unchecked Sendable {
         RequestBody(place: sink.map { .staged($0) } ?? .memory(exchange), format: bodyFormat ?? .json)
     }
 
-    /// Reads the target and checks the method.
+    /// Finds the route.
     init(_ exchange: Exchange) throws {
         route = try Route(path: exchange.path)
+        query = try Query(nil)
+    }
+
+    /// Checks the method and reads the query; what is refused here has its route already, and counts for that.
+    func read(_ exchange: Exchange) throws {
         try route.check(exchange.method, named: exchange.methodName)
         query = try Query(exchange.query)
     }

@@ -110,9 +110,11 @@ final class Acceptor: Sendable {
         let configuration = server.configuration
         let peer = PeerAddress(address)
         if let refusal = server.connections.letIn(peer, configuration) {
+            server.traffic.refused.add(1, ordering: .relaxed)
             turnedAway.add(descriptor, server.service.refusal(refusal))
             return
         }
+        server.traffic.accepted.add(1, ordering: .relaxed)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, configuration.notSentLowWaterBytes)
         if !server.leastBusyLoop.take(descriptor, address, length) { server.connections.letOut(peer) }

@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
+internal import Synchronization
 
 // The functions that libmicrohttpd calls. They capture nothing, stand in no actor's context, and neither throw nor
 // block: an event thread serves many connections.
@@ -127,17 +128,22 @@ let readSource: MHD_ContentReaderCallback = { box, offset, place, count in
 /// What a body of unknown length is made by, where C can hold it.
 final class OpenSourceBox {
     let source: any OpenBodySource
+    let traffic: Traffic
 
-    init(_ source: any OpenBodySource) { self.source = source }
+    init(_ source: any OpenBodySource, _ traffic: Traffic) {
+        self.source = source
+        self.traffic = traffic
+    }
 }
 
 /// The reader of a body that is made while it is sent, until its source says that it ends.
 let readOpenSource: MHD_ContentReaderCallback = { box, _, place, count in
     guard let box, let place else { return cmicrohttpd_reader_failed() }
-    let source = Unmanaged<OpenSourceBox>.fromOpaque(box).takeUnretainedValue().source
-    guard let read = source.read(into: UnsafeMutableRawBufferPointer(start: place, count: count)) else {
+    let open = Unmanaged<OpenSourceBox>.fromOpaque(box).takeUnretainedValue()
+    guard let read = open.source.read(into: UnsafeMutableRawBufferPointer(start: place, count: count)) else {
         return cmicrohttpd_reader_failed()
     }
+    open.traffic.sentBytes.add(read, ordering: .relaxed)
     return read > 0 ? read : cmicrohttpd_reader_ended()
 }
 

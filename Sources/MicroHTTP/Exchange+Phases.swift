@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
+internal import Synchronization
 
 extension Exchange {
     /// The header block is complete: gate, then admission.
@@ -47,7 +48,7 @@ extension Exchange {
     func takePiece(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
         receive(bytes)
         record.count(bytes.count)
-        receivedBytes += bytes.count
+        record.server.traffic.receivedBytes.add(bytes.count, ordering: .relaxed)
         // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
         guard contentLength == nil, dropped > record.server.configuration.maxDrainBytes else { return .YES }
         part()
@@ -89,7 +90,8 @@ extension Exchange {
         let stamp = stamp(response)
         releaseBody()
         record.enter(.sending)
-        return response.queue(on: connection, stamp)
+        if method != .head { record.server.traffic.sentBytes.add(response.body.knownCount, ordering: .relaxed) }
+        return response.queue(on: connection, stamp, counting: record.server.traffic)
     }
 
     /// What the answer says of the request; the service is told of both.

@@ -45,8 +45,6 @@ package final class Exchange: @unchecked Sendable {
     package internal(set) var id = RequestID.next()
     /// So long it waited for a writer or for memory; the service says so before it gives the answer.
     package var lockWaitNs: Int64 = 0
-    /// Bytes of the body that came.
-    package internal(set) var receivedBytes = 0
     /// When the header block was complete, and how long it was in the queue of the workers, by the precise clock.
     var beginNs: Int64 = 0
     var queueNs: Int64?

@@ -1,5 +1,6 @@
 internal import CMicroHTTPD
 internal import Glibc
+internal import Synchronization
 
 /// Makes the bytes of a body, in order, as the client takes them.
 ///
@@ -42,6 +43,16 @@ package struct Response {
         case unknownLength
         /// For HEAD: the length of a body that is never made.
         case length(UInt64)
+
+        /// How many bytes will be sent; 0 where nobody knows yet.
+        var knownCount: Int {
+            switch self {
+            case .empty, .streamed, .unknownLength, .length: 0
+            case .allocated(let bytes): bytes.count
+            case .pinned(let bytes, _), .fixed(let bytes): bytes.count
+            case .made(let source): source.count
+            }
+        }
     }
 
     /// The status code.
@@ -79,8 +90,10 @@ extension Response {
     func discard() { if case .allocated(let bytes) = body { free(bytes.baseAddress) } }
 
     /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
-    func queue(on connection: OpaquePointer, _ stamp: Stamp) -> MHD_Result {
-        guard let made = make() else { return .NO }
+    ///
+    /// Bytes of a body of unknown length are counted as they are made.
+    func queue(on connection: OpaquePointer, _ stamp: Stamp, counting traffic: Traffic) -> MHD_Result {
+        guard let made = make(traffic) else { return .NO }
         defer { MHD_destroy_response(made) }
         for (name, value) in headers {
             name.withUTF8Buffer { name in
@@ -97,7 +110,7 @@ extension Response {
     /// So many bytes of a body are made at a time.
     private static let pieceBytes = 256 << 10
 
-    private func make() -> OpaquePointer? {
+    private func make(_ traffic: Traffic) -> OpaquePointer? {
         switch body {
         case .empty where status == 304: return makeWithoutLength()
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
@@ -131,7 +144,7 @@ extension Response {
             if made == nil { box.release() }
             return made
         case .streamed(let source):
-            let box = Unmanaged.passRetained(OpenSourceBox(source))
+            let box = Unmanaged.passRetained(OpenSourceBox(source, traffic))
             let made = MHD_create_response_from_callback(.max, 32 << 10, readOpenSource, box.toOpaque(), releaseOwner)
             if made == nil { box.release() }
             return made

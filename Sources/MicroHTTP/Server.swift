@@ -57,6 +57,7 @@ package final class Server: Sendable {
     private let partings = Locked<[Int32]>([])
     let connections = ConnectionTable()
     let activeRequests = Counter()
+    let traffic = Traffic()
     private let running = Locked<Running?>(nil)
 
     private struct Running {

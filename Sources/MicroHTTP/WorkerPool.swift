@@ -17,6 +17,7 @@ final class WorkerPool: @unchecked Sendable {
     private var isStopping = false
     private let queueLimit: Int
     private var threads: [PlatformThread] = []
+    private let busy = Counter()
 
     /// Starts `count` threads; more than `queueLimit` waiting jobs are refused.
     init(count: Int, queueLimit: Int) {
@@ -49,6 +50,16 @@ final class WorkerPool: @unchecked Sendable {
         return true
     }
 
+    /// How many threads have a job.
+    var busyCount: Int { busy.current }
+
+    /// How many jobs wait.
+    var queuedCount: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return jobs.count
+    }
+
     /// Lets the threads finish what is queued and waits for them.
     func stop() {
         pthread_mutex_lock(mutex)
@@ -64,7 +75,9 @@ final class WorkerPool: @unchecked Sendable {
     /// Runs the next job to its end, and lets go of it; false if there will be no more.
     private func runNext() -> Bool {
         guard let job = take() else { return false }
+        busy.add(1)
         job.run()
+        busy.add(-1)
         leave(job.crowd)
         return true
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 
 /// The program.
 @main
@@ -12,7 +13,7 @@ struct ShmgateCommand: ParsableCommand {
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
             """,
-        version: "0.1.0",
+        version: Version.current,
         subcommands: [Serve.self, Health.self]
     )
 }

@@ -25,6 +25,7 @@ import Testing
             case .layout(let kind): return "layout \(kind)"
             case .liveness: return "liveness"
             case .readiness: return "readiness"
+            case .metrics: return "metrics"
             case .description: return "description"
             }
         } catch {
@@ -43,6 +44,7 @@ import Testing
             ("/segments/a/data/columns/b%2Fc", "data a columns b/c"),
             ("/zarr/a", "zarr a"), ("/zarr/a/", "zarr a "), ("/zarr/%61/b%2Fc/c/0", "zarr a b/c c 0"),
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
+            ("/metrics", "metrics"),
             ("/readyz", "readiness"),
             ("/openapi.yaml", "description"), ("/query", "reads"), ("/patch", "writes"),
             ("/segments/data/data", "data data"),

@@ -14,6 +14,7 @@ enum Route {
     case layout(String)
     case liveness
     case readiness
+    case metrics
     case description
 
     /// Those who may all wait for one thing: requests for one segment, and those for several; nil for all others.
@@ -46,6 +47,8 @@ enum Route {
             self = .liveness
         } else if first.elementsEqual("readyz".utf8) {
             self = .readiness
+        } else if first.elementsEqual("metrics".utf8) {
+            self = .metrics
         } else if first.elementsEqual("openapi.yaml".utf8) {
             self = .description
         } else {
@@ -110,7 +113,7 @@ enum Route {
         case .zarr: [.get, .head, .put, .delete]
         case .layouts: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
-        case .liveness, .readiness, .description: [.get, .head]
+        case .liveness, .readiness, .metrics, .description: [.get, .head]
         }
     }
 

@@ -162,7 +162,7 @@ struct SegmentRoutes {
     }
 
     /// Whether the file has the magic and still cannot be read.
-    private static func isBroken(_ error: any Error) -> Bool {
+    static func isBroken(_ error: any Error) -> Bool {
         switch error {
         case SegmentError.corrupt, SegmentError.unsupportedFormat, LayoutError.corrupt: true
         default: false
