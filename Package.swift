@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "shmgate",
             dependencies: [
-                "Gateway", "MicroHTTP", "Segments",
+                "Documents", "Gateway", "MicroHTTP", "Segments",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

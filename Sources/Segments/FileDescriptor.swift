@@ -92,6 +92,8 @@ public struct FileStatus: Sendable {
     public let gid: UInt32
     /// Whether it is a regular file.
     public let isRegular: Bool
+    /// How many names lead to it: a pinned segment has two.
+    package let linkCount: Int
 
     init(_ raw: stat) {
         device = UInt64(raw.st_dev)
@@ -102,6 +104,7 @@ public struct FileStatus: Sendable {
         uid = raw.st_uid
         gid = raw.st_gid
         isRegular = raw.st_mode & S_IFMT == S_IFREG
+        linkCount = Int(raw.st_nlink)
     }
 
     /// Whether both are the same file.

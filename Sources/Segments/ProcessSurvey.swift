@@ -34,7 +34,7 @@ package struct ProcessSurvey: Sendable {
     private let device: UInt64
     private let attached: [UInt64: [AttachedProcess]]
     /// What could not be looked at; empty if nothing.
-    package let gaps: [Gap]
+    package internal(set) var gaps: [Gap]
 
     init(device: UInt64, attached: [UInt64: [AttachedProcess]], gaps: [Gap]) {
         self.device = device

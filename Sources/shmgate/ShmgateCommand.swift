@@ -12,8 +12,9 @@ struct ShmgateCommand: ParsableCommand {
               shmgate serve
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
+              shmgate gc --older-than 12h
             """,
         version: Version.current,
-        subcommands: [Serve.self, Health.self]
+        subcommands: [Serve.self, Health.self, GarbageCollection.self]
     )
 }

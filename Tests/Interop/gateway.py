@@ -49,7 +49,8 @@ class Answer:
 class Gateway:
     """`shmgate serve` over a directory of its own below /dev/shm."""
 
-    def __init__(self, *flags, directory=None, user=None):
+    def __init__(self, *flags, directory=None, user=None, prefix=()):
+        self.prefix = prefix  # of the command line, such as a program that runs another elsewhere
         self.user = user if os.getuid() == 0 else None
         self.program = reachable_copy() if self.user else binary()
         self.owns_directory = directory is None
@@ -60,7 +61,7 @@ class Gateway:
     def start(self):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [self.program, "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
+            [*self.prefix, self.program, "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,

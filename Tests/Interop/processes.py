@@ -17,23 +17,38 @@ sys.stdin.read()
 DEADLINE = 120
 
 
-def everybody_is_seen():
-    """Whether root here sees all: not in a container's own pid namespace, nor where /proc hides somebody."""
-    if os.getuid() != 0 or os.readlink("/proc/self/ns/pid") != INITIAL_NAMESPACE:
-        return False
+def hidden():
+    """The processes of this pid namespace that not even this user may look at."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/maps") as maps:
                 maps.read(1)
         except PermissionError:
-            return False
+            yield pid
         except OSError:
             continue
-    return True
+
+
+def seeing():
+    """What stands before a command that is to see every process.
+
+    Root of a machine may be kept from some all the same; in a mount namespace of the command's own these are shown
+    without maps, as processes that have ended. In a container, and for other users, there is no such way.
+    """
+    pids = list(hidden()) if os.getuid() == 0 else []
+    if not pids:
+        return []
+    hide = 'for pid in $0; do mount --bind /dev/null /proc/$pid/maps && mount -t tmpfs none /proc/$pid/task || exit; done'
+    return ["unshare", "--mount", "sh", "-c", hide + '; exec "$@"', " ".join(pids)]
+
+
+def everybody_is_seen():
+    """Whether a command behind `seeing()` sees all."""
+    return os.getuid() == 0 and os.readlink("/proc/self/ns/pid") == INITIAL_NAMESPACE
 
 
 def orphan():
-    """What is said here of a segment that nobody maps."""
+    """What is said by who is behind `seeing()` of a segment that nobody maps."""
     return True if everybody_is_seen() else "unknown"
 
 
