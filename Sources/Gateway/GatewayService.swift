@@ -48,6 +48,7 @@ package final class GatewayService: Service {
     let pool: SnapshotPool
     let uploads: MemoryBudget
     let metrics = RequestMetrics()
+    let events: EventLog
     private let isReady = Atomic(true)
 
     /// A gateway over the segments of a directory.
@@ -59,13 +60,15 @@ package final class GatewayService: Service {
         directory: SegmentDirectory,
         configuration: Configuration = Configuration(),
         stateDirectory: String? = nil,
+        events: EventLog = .silent,
         log: @escaping @Sendable (Server.LogLevel, String) -> Void = { _, _ in }
     ) throws {
         self.configuration = configuration
+        self.events = events
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
-        catalog = Catalog(directory, pins: try PinKeeper(directory, log: log))
+        catalog = Catalog(directory, pins: try PinKeeper(directory, events, log: log))
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 
@@ -120,6 +123,7 @@ package final class GatewayService: Service {
     package func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing) {
         let pending = exchange.state as? PendingRequest
         metrics.count(pending?.route.kind ?? .none, exchange.method, status: response.status, ns: timing.totalNs ?? 0)
+        events.answered(exchange, pending, response, timing)
     }
 
     package func refusal(_ reason: Refusal) -> Response { Problem(reason).response }

@@ -12,6 +12,9 @@ final class PendingRequest: @unchecked Sendable {
     /// How its body is packed, until it is not any more.
     var coding: Coding?
     var sink: StagingSink?
+    /// The segments that its body names, and whether one of them took the place of another, for the audit.
+    var namesInBody: [String] = []
+    var isReplacement = false
     /// What its body takes of the budget for bodies.
     var upload: MemoryReservation?
 

@@ -20,8 +20,12 @@ final class PinKeeper: Sendable {
     private let thread: PlatformThread
 
     /// Looks at all pins at once, and from then on at those whose names change.
-    init(_ directory: SegmentDirectory, log: @escaping @Sendable (Server.LogLevel, String) -> Void) throws {
-        let watch = try PinWatch(directory, log: log)
+    init(
+        _ directory: SegmentDirectory,
+        _ events: EventLog,
+        log: @escaping @Sendable (Server.LogLevel, String) -> Void
+    ) throws {
+        let watch = try PinWatch(directory, events, log: log)
         self.watch = watch
         thread = PlatformThread(name: "shmgate-pins") { watch.run() }
     }
@@ -53,6 +57,7 @@ private final class PinWatch: Sendable {
 
     private let directory: SegmentDirectory
     private let names: NameWatch
+    private let events: EventLog
     private let log: @Sendable (Server.LogLevel, String) -> Void
     private let state = Locked(State())
 
@@ -63,8 +68,13 @@ private final class PinWatch: Sendable {
     /// When it tries again what could not be done.
     private static let retryMilliseconds: Int32 = 500
 
-    init(_ directory: SegmentDirectory, log: @escaping @Sendable (Server.LogLevel, String) -> Void) throws {
+    init(
+        _ directory: SegmentDirectory,
+        _ events: EventLog,
+        log: @escaping @Sendable (Server.LogLevel, String) -> Void
+    ) throws {
         self.directory = directory
+        self.events = events
         self.log = log
         // Before the first look, so that no change is missed in between.
         names = try NameWatch(directory)
@@ -160,7 +170,9 @@ private final class PinWatch: Sendable {
     private func report(_ finding: PinFinding) {
         let segment = "the pinned segment \(finding.name) (\(finding.uuid))"
         switch finding.outcome {
-        case .givenBack: log(.info, "\(segment) has its name back: somebody had unlinked it without the protocol")
+        case .givenBack:
+            log(.info, "\(segment) has its name back: somebody had unlinked it without the protocol")
+            events.audit(.giveBack, finding.name, finding.uuid)
         case .taken: log(.warning, "\(segment) has lost its name to another file, which keeps it: the pin is dropped")
         case .unlinked: log(.debug, "\(segment) was unlinked on purpose: its pin is removed")
         case .corrupt(let error): log(.warning, "\(segment) gets no name back: \(error)")

@@ -48,6 +48,7 @@ extension Exchange {
     func takePiece(_ bytes: UnsafeRawBufferPointer) -> MHD_Result {
         receive(bytes)
         record.count(bytes.count)
+        receivedBytes += bytes.count
         record.server.traffic.receivedBytes.add(bytes.count, ordering: .relaxed)
         // A length was judged at the beginning; a chunked body shows only now that there is no end to it.
         guard contentLength == nil, dropped > record.server.configuration.maxDrainBytes else { return .YES }

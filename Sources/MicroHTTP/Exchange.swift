@@ -43,6 +43,10 @@ package final class Exchange: @unchecked Sendable {
     var queuedNs: Int64?
     /// What it is called in its answer and in the log.
     package internal(set) var id = RequestID.next()
+    /// Who asks, once that was made out; nil where nobody is asked who he is.
+    package var principal: String?
+    /// Bytes of the body that came.
+    package internal(set) var receivedBytes = 0
     /// So long it waited for a writer or for memory; the service says so before it gives the answer.
     package var lockWaitNs: Int64 = 0
     /// When the header block was complete, and how long it was in the queue of the workers, by the precise clock.
@@ -155,6 +159,9 @@ package final class Exchange: @unchecked Sendable {
 
     /// Whether the client is on this machine, as far as its address tells.
     package var isFromLoopback: Bool { PeerAddress.isLoopback(cmicrohttpd_peer_address(connection)) }
+
+    /// The address of the client, as text.
+    package var peer: String { PeerAddress.text(cmicrohttpd_peer_address(connection)) }
 
     func setMethod(_ name: UnsafePointer<CChar>) {
         methodName = String(cString: name)

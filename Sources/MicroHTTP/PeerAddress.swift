@@ -45,3 +45,24 @@ extension PeerAddress {
         }
     }
 }
+
+extension PeerAddress {
+    /// An address and a port as people write them; `unix` where there is no network.
+    static func text(_ address: UnsafePointer<sockaddr>?) -> String {
+        guard let address = UnsafeRawPointer(address) else { return "unknown" }
+        switch Int32(address.load(as: sockaddr.self).sa_family) {
+        case AF_INET:
+            var inet = address.load(as: sockaddr_in.self)
+            let host = withUnsafeBytes(of: &inet.sin_addr) { $0.map { "\($0)" }.joined(separator: ".") }
+            return "\(host):\(UInt16(bigEndian: inet.sin_port))"
+        case AF_INET6:
+            var inet = address.load(as: sockaddr_in6.self)
+            var host = [CChar](repeating: 0, count: 64)
+            inet_ntop(AF_INET6, &inet.sin6_addr, &host, socklen_t(host.count))
+            let digits = host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+            return "[\(String(decoding: digits, as: UTF8.self))]:\(UInt16(bigEndian: inet.sin6_port))"
+        case AF_UNIX: return "unix"
+        default: return "unknown"
+        }
+    }
+}

@@ -61,6 +61,19 @@ package struct Response {
     package var headers: [(StaticString, String)]
     /// The body.
     package var body: Body
+    /// Why it is a refusal, for the log; nil for answers that are none.
+    package var note: Note?
+
+    /// What the log says of a refusal.
+    package struct Note: Sendable {
+        package var code: String
+        package var detail: String
+
+        package init(code: String, detail: String) {
+            self.code = code
+            self.detail = detail
+        }
+    }
 
     /// An answer of these parts.
     package init(status: Int, headers: [(StaticString, String)] = [], body: Body = .empty) {

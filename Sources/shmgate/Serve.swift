@@ -92,13 +92,8 @@ struct Serve: ParsableCommand {
     )
     var stateDirectory: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "trace, debug, info, notice, warning, error or critical. (default: info)",
-            valueName: "level"
-        )
-    )
-    var logLevel: LogLevel?
+    @OptionGroup(title: "Logs")
+    var logs: LogSettings
 
     @Flag(help: "Allow listening beyond this machine although nobody is asked who he is.")
     var insecure = false
@@ -132,8 +127,7 @@ struct Serve: ParsableCommand {
         try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: address.isLoopback)
         let kept = try setting(stateDirectory, "STATE_DIRECTORY", default: "")
         let stateDirectory = kept.isEmpty ? nil : kept
-        let level = try setting(logLevel, "LOG_LEVEL", default: LogLevel(.info)).value
-        let logger = Self.logger(level)
+        let (logger, events) = try logs.start()
 
         // Before the first thread, so that every thread inherits it and the signals wait for us below.
         var signals = sigset_t()
@@ -156,7 +150,8 @@ struct Serve: ParsableCommand {
                     compression: compression,
                     origins: origins
                 ),
-                stateDirectory: stateDirectory
+                stateDirectory: stateDirectory,
+                events: events
             ) { level, text in
                 logger.log(level: Logger.Level(level), "\(text)")
             }
@@ -221,14 +216,6 @@ struct Serve: ParsableCommand {
             )
         }
         return allowed
-    }
-
-    /// Log lines go to standard error; standard output has the address alone.
-    private static func logger(_ level: Logger.Level) -> Logger {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "shmgate")
-        logger.logLevel = level
-        return logger
     }
 
     /// A descriptor for each connection and one for each segment that was written to; gives how many there may be.

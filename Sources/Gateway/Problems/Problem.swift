@@ -40,11 +40,13 @@ struct Problem: Error {
             json.string("#/\(place.list)/\(place.index)")
         }
         json.endObject()
-        return Response(
+        var response = Response(
             status: code.status,
             headers: [("Content-Type", "application/problem+json")] + headers,
             body: .allocated(json.finish().take())
         )
+        response.note = .init(code: code.rawValue, detail: (place.map { "\($0): " } ?? "") + detail)
+        return response
     }
 }
 

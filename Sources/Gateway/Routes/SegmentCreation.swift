@@ -34,16 +34,18 @@ struct SegmentCreation {
         // Reserving memory takes a while however small the body is.
         if !context.mayBlock { throw Deferral() }
         let order = try CreationOrder(reading: context.exchange.body, registry)
+        context.note([order.name])
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
         }
         let draft = try draft(order, context)
-        try draft.publish(
+        let isReplaced = try draft.publish(
             as: order.name,
             replacing: order.replaces,
             pinned: order.isPinned,
             until: context.deadline
         )
+        context.note([order.name], replacing: isReplaced)
         return try answer(order.name, draft, isPinned: order.isPinned, status: 201)
     }
 

@@ -48,6 +48,7 @@ struct SeveralWrites {
         let body = context.exchange.body
         try context.leaveEventThread(for: body.count)
         let targets = try self.targets(body, context)
+        context.note(targets.map(\.list.open.segment.name))
         // Refused before the values are read; what counts is the check under the locks.
         for target in targets { try target.check(target.list.open.tag()) }
         let hasConditions = targets.contains { $0.list.hasConditions }
