@@ -42,7 +42,7 @@ def test_a_page_of_an_allowed_origin_reads_and_writes(own_gateway):
         read = gateway.request("GET", "/segments/a/data?format=raw", headers={"Origin": origin})
         assert read.body == b"\1\2\3" and allowed_by_fetch(read, origin)
         exposed = read.headers["Access-Control-Expose-Headers"].split(", ")
-        assert {"ETag", "Shm-Dtype", "Shm-Shape", "Shm-Damaged", "Location", "Content-Range", "Accept-Patch"} <= set(exposed)
+        assert {"ETag", "Shm-Dtype", "Shm-Shape", "Shm-Damaged", "Location", "Content-Range", "Accept-Patch", "X-Request-Id", "Server-Timing"} <= set(exposed)
         assert "Origin" in read.headers["Vary"].split(", ")
         # What goes wrong can be read, too, wherever it is refused.
         for method, target in (("GET", "/segments/none"), ("GET", "/nowhere"), ("PATCH", "/segments/a/data"), ("DELETE", "/segments"), ("GET", "/segments/a/data?slice=9")):
