@@ -83,6 +83,9 @@ import Testing
     func threads() throws {
         var ends: [Int32] = [-1, -1]
         try #require(pipe(&ends) == 0)
+        // A pipe of one page, so that a line does not fit and its writer has to wait in the middle.
+        let setPipeSize: Int32 = 1_031
+        try #require(fcntl(ends[1], setPipeSize, 4_096) >= 0)
         let logger = Logger(label: "test") { LineLogHandler(label: $0, format: .json, descriptor: ends[1]) }
         var threads: [pthread_t] = []
         for number in 0..<8 {
