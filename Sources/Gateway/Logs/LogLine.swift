@@ -53,7 +53,9 @@ enum LogLine {
     }
 
     /// Many a reader of lines ends one where JSON does not, at U+0085 or U+2028.
-    private static func write(_ text: String, to json: inout JSONWriter) { json.raw(quoted(text)) }
+    private static func write(_ text: String, to json: inout JSONWriter) {
+        if isPlain(text) { json.string(text) } else { json.raw(quoted(text)) }
+    }
 
     /// Words, then `name=value` for each field.
     static func text(level: String, label: String, message: String, _ fields: Fields) -> ByteBuffer {
@@ -125,11 +127,14 @@ enum LogLine {
         var seconds = now.tv_sec
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        let date = [(Int(parts.tm_year) + 1_900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
-        let time = [(Int(parts.tm_hour), 2), (Int(parts.tm_min), 2), (Int(parts.tm_sec), 2)]
-        let fraction = digits(now.tv_nsec / 1_000, 6)
-        return date.map { digits($0.0, $0.1) }.joined(separator: "-") + "T"
-            + time.map { digits($0.0, $0.1) }.joined(separator: ":") + ".\(fraction)Z"
+        let date = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in
+            let count = strftime(text.baseAddress, text.count, "%Y-%m-%dT%H:%M:%S", &parts)
+            return String(
+                decoding: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(text)[..<count]),
+                as: UTF8.self
+            )
+        }
+        return "\(date).\(digits(now.tv_nsec / 1_000, 6))Z"
     }
 
     private static func digits(_ number: Int, _ count: Int) -> String {
