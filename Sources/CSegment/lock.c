@@ -107,6 +107,11 @@ int shmgate_lock_holder(int fd, short type, int start) {
     return range.l_pid;
 }
 
+int shmgate_has_futex_waitv(void) {
+    const long futex_waitv = 449; /* the same number on every architecture; older headers do not name it */
+    return syscall(futex_waitv, NULL, 0, 0, NULL, 0) == 0 || errno != ENOSYS;
+}
+
 void shmgate_wake(const void *base) {
     shmgate_futex(&((const struct shmgate_control *)base)->sequence, FUTEX_WAKE, INT_MAX, NULL);
 }

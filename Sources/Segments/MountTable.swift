@@ -10,6 +10,8 @@ struct MountTable {
         let point: String
         /// The kind of file system, such as `tmpfs`.
         let kind: String
+        /// What was mounted: a device, or for a file system of memory any word; `shm` is what container engines say.
+        let source: String
         /// The options of the file system itself.
         let superOptions: [Substring]
     }
@@ -34,6 +36,7 @@ struct MountTable {
                 root: Self.unescaped(fields[3]),
                 point: Self.unescaped(fields[4]),
                 kind: String(fields[hyphen + 1]),
+                source: fields.count > hyphen + 2 ? Self.unescaped(fields[hyphen + 2]) : "",
                 superOptions: fields.count > hyphen + 3 ? fields[hyphen + 3].split(separator: ",") : []
             )
         }

@@ -13,8 +13,9 @@ struct ShmgateCommand: ParsableCommand {
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
               shmgate gc --older-than 12h
+              shmgate doctor
             """,
         version: Version.current,
-        subcommands: [Serve.self, Health.self, GarbageCollection.self]
+        subcommands: [Serve.self, Health.self, GarbageCollection.self, Doctor.self]
     )
 }

@@ -64,6 +64,9 @@ int shmgate_lock_range_until(int fd, short type, int start, int64_t deadline_ns)
  * 0 if it is free. */
 int shmgate_lock_holder(int fd, short type, int start);
 
+/* Whether the kernel can wait for several words at once. */
+int shmgate_has_futex_waitv(void);
+
 /* pthread_mutex_lock with a CLOCK_MONOTONIC instant; a negative one waits for ever. Returns 0, ETIMEDOUT or EBUSY. */
 int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns);
 
