@@ -44,6 +44,7 @@ package final class GatewayService: Service {
 
     let configuration: Configuration
     let catalog: Catalog
+    private let sweeper: ExpirySweeper
     private let layouts: LayoutStore
     let pool: SnapshotPool
     let uploads: MemoryBudget
@@ -69,11 +70,17 @@ package final class GatewayService: Service {
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
         catalog = Catalog(directory, pins: try PinKeeper(directory, events, log: log))
+        sweeper = try ExpirySweeper(catalog, events, log: log)
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 
     /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
-    package func drain() { isReady.store(false, ordering: .relaxed) }
+    ///
+    /// No segment expires any more: its time is over for the next gateway too.
+    package func drain() {
+        isReady.store(false, ordering: .relaxed)
+        sweeper.stop()
+    }
 
     package func everySecond() {
         pool.trim()

@@ -33,6 +33,9 @@ package enum Clock {
     /// Unix time in nanoseconds.
     package static func unixNs() -> Int64 { read(CLOCK_REALTIME) }
 
+    /// What this thread has used of a core, in nanoseconds.
+    package static func ofThisThreadNs() -> Int64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
     private static func read(_ clock: clockid_t) -> Int64 {
         var now = timespec()
         clock_gettime(clock, &now)

@@ -41,7 +41,7 @@ extension Segment {
     ///
     /// What is open keeps its right when the mode is as before again. That happens under the shared lock, all that a
     /// read-only description can have: it keeps others off who change the mode.
-    private func openedByOwner(until deadline: Deadline) throws(SegmentError) -> Segment {
+    func openedByOwner(until deadline: Deadline) throws(SegmentError) -> Segment {
         let lock = FileDescriptor(owning: try openForLock(writable: false))
         try lockSegment(lock.number, exclusive: false, until: deadline)
         // Another mode than it was opened with: somebody has changed it, or is about this very thing. The caller starts

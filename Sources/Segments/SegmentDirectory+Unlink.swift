@@ -20,17 +20,7 @@ extension SegmentDirectory {
                 continue
             }
             do throws(SegmentError) {
-                return try segment.withWriteLock(until: deadline) { lock throws(SegmentError) in
-                    try condition(segment)
-                    try lock.setState(.unlinked)
-                    guard unlinkat(descriptor, name.description, 0) == 0 else {
-                        let error = SystemError("unlinkat")
-                        try lock.setState(.live)
-                        throw .from(error, name: name.description)
-                    }
-                    Failpoint.pass("unlink of the name")
-                    dropPin(of: segment)
-                }
+                return try segment.takeNameAway(until: deadline) { () throws(SegmentError) in try condition(segment) }
             } catch .replaced {
                 continue
             }

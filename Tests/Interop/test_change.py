@@ -92,7 +92,7 @@ def test_a_writer_who_keeps_the_lock_makes_it_busy(gateway):
     made = gateway.create("held", LAYOUT).json()
     holder = os.open(gateway.path("held"), os.O_RDWR)
     lock_range(holder, F_OFD_SETLK, fcntl.F_WRLCK, LOCK)
-    answer = patch(gateway, "held", {"pinned": True, "mode": "0640", "ttl": 5})
+    answer = patch(gateway, "held", {"pinned": True, "mode": "0640", "ttl": 600})
     assert (answer.status, answer.json()["code"]) == (503, "busy")
     os.close(holder)
     assert gateway.request("GET", "/segments/held").json() == made
@@ -151,7 +151,7 @@ def test_a_directory_that_allows_no_names_allows_no_pins(gateway_of_nobody):
     made = gateway.create("a", LAYOUT).json()
     os.chmod(gateway.directory, 0o555)
     if os.getuid() == 0:
-        answer = patch(gateway, "a", {"pinned": True, "mode": "0640", "ttl": 5})
+        answer = patch(gateway, "a", {"pinned": True, "mode": "0640", "ttl": 600})
         assert (answer.status, answer.json()["code"]) == (403, "forbidden")
         assert gateway.request("GET", "/segments/a").json() == made
 
@@ -163,8 +163,8 @@ def test_mode_and_pin_are_the_owners(gateway_of_nobody):
         return
     os.chown(gateway.path("a"), 0, 0)
     before = gateway.request("GET", "/segments/a").json()
-    for change in ({"pinned": True}, {"mode": "0600"}, {"mode": "0600", "ttl": 5, "pinned": True}, {"ttl": 5, "pinned": True}):
+    for change in ({"pinned": True}, {"mode": "0600"}, {"mode": "0600", "ttl": 600, "pinned": True}, {"ttl": 600, "pinned": True}):
         answer = patch(gateway, "a", change)
         assert (answer.status, answer.json()["code"]) == (403, "forbidden"), answer
         assert gateway.request("GET", "/segments/a").json() == before
-    assert patch(gateway, "a", {"ttl": 5}).status == 200
+    assert patch(gateway, "a", {"ttl": 600}).status == 200

@@ -24,7 +24,8 @@ def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path):
         "run", f"{address}/openapi.yaml", "--url", address, "--checks", "all", "--max-examples", str(EXAMPLES),
         "--seed", str(SEED), "--workers", "1", "--continue-on-failure", "--no-color",
     ]  # fmt: skip
-    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=3600)
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600)
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     selected, tested = re.search(r"Selected: (\d+)/\d+\s+Tested: (\d+)", run.stdout).groups()
     assert selected == tested and int(tested) >= 28, run.stdout[-3_000:]
