@@ -105,6 +105,7 @@ struct Serve: ParsableCommand {
         let maxBodyBytes = try setting(maxBody, "MAX_BODY", default: ByteCount(1 << 30)).value
         let mode = try setting(mode, "MODE", default: PermissionBits(0o600)).value
         let isInsecure = try insecure || setting(nil, "INSECURE", default: false)
+        guard maxBodyBytes > 0 else { throw ValidationError("Expected a --max-body of at least 1 byte, got 0.") }
         guard (1...256).contains(threads) else { throw ValidationError("Expected 1 to 256 threads, got \(threads).") }
         guard address.isLoopback || isInsecure else {
             throw ValidationError(

@@ -178,7 +178,7 @@ def test_a_silent_connection_and_a_body_that_stops_are_closed(own_gateway):
     assert gateway.request("GET", "/segments/idle", connection=gateway.connect()).headers["ETag"] == tag
 
 
-WRONG = ["--max-connections=0", "--max-connections-per-address=-1", "--max-header=1", "--max-header=1GiB", "--idle-timeout=0", "--min-rate=-1"]
+WRONG = ["--max-body=0", "--max-connections=0", "--max-connections-per-address=-1", "--max-header=1", "--max-header=1GiB", "--idle-timeout=0", "--min-rate=-1"]
 
 
 @pytest.mark.parametrize("flag", WRONG)
