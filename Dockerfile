@@ -6,7 +6,7 @@
 FROM swift:6.3-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libcctz-dev liblz4-dev libmicrohttpd-dev libzstd-dev pkg-config zlib1g-dev \
+        libcctz-dev libgnutls28-dev liblz4-dev libmicrohttpd-dev libzstd-dev pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 
@@ -24,7 +24,7 @@ RUN swift build -c release --static-swift-stdlib --product shmgate \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcctz2 liblz4-1 libmicrohttpd12 libzstd1 tzdata zlib1g \
+    && apt-get install -y --no-install-recommends libcctz2 libgnutls30 liblz4-1 libmicrohttpd12 libzstd1 tzdata zlib1g \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
     && groupadd --gid 10001 shmgate \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin shmgate

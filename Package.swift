@@ -25,6 +25,7 @@ let package = Package(
             pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]
         ),
+        .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -33,6 +34,7 @@ let package = Package(
         .target(name: "Codings", dependencies: ["CLZ4", "CZlib", "CZstd"], swiftSettings: strict),
         .target(name: "Documents", swiftSettings: strict),
         .target(name: "Locks", swiftSettings: strict),
+        .target(name: "Secrets", dependencies: ["CGnuTLS"], swiftSettings: strict),
         .target(name: "Segments", dependencies: ["CSegment", "CZlib", "Locks"], swiftSettings: strict),
         .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Locks", "Segments"], swiftSettings: strict),
         .target(name: "Representations", dependencies: ["Codings", "Documents", "Layouts"], swiftSettings: strict),
@@ -40,7 +42,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Codings", "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Segments",
+                "Codings", "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Secrets", "Segments",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("openapi.yaml")],

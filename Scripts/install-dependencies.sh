@@ -45,6 +45,7 @@ need_command() { # need_command COMMAND PACKAGE
 need_build() {
     need_command pkg-config pkg-config
     need_library libmicrohttpd-dev libmicrohttpd
+    need_library libgnutls28-dev gnutls
     need_library zlib1g-dev zlib
     need_library libzstd-dev libzstd
     need_library liblz4-dev liblz4

@@ -14,9 +14,9 @@ extension GatewayService {
             {
                 return .refuse(finished(answer, exchange))
             }
-            let pending = try PendingRequest(exchange)
+            let pending = try pending(exchange)
             exchange.state = pending
-            try pending.read(exchange)
+            try pending.read(exchange, access)
             let limit = mostBytes(to: pending.route)
             if let length = exchange.contentLength, length > UInt64(limit) { throw tooLarge(limit) }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
@@ -55,6 +55,18 @@ extension GatewayService {
             return .stream(sink)
         } catch {
             return .refuse(finished(Problem(error).response, exchange))
+        }
+    }
+
+    /// The request with its route.
+    ///
+    /// Where there is none, that is told only to whom a token lets in.
+    private func pending(_ exchange: Exchange) throws -> PendingRequest {
+        do {
+            return try PendingRequest(exchange)
+        } catch {
+            _ = try access.grant(for: exchange)
+            throw error
         }
     }
 

@@ -43,6 +43,7 @@ package final class GatewayService: Service {
     }
 
     let configuration: Configuration
+    let access: AccessControl
     let catalog: Catalog
     private let sweeper: ExpirySweeper
     private let layouts: LayoutStore
@@ -60,11 +61,13 @@ package final class GatewayService: Service {
     package init(
         directory: SegmentDirectory,
         configuration: Configuration = Configuration(),
+        access: AccessControl = .open,
         stateDirectory: String? = nil,
         events: EventLog = .silent,
         log: @escaping @Sendable (Server.LogLevel, String) -> Void = { _, _ in }
     ) throws {
         self.configuration = configuration
+        self.access = access
         self.events = events
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)

@@ -7,6 +7,8 @@ internal import Segments
 /// `@unchecked Sendable` because a request is worked on by one thread at a time.
 final class PendingRequest: @unchecked Sendable {
     let route: Route
+    /// What its sender may do.
+    private(set) var grant = Grant.nothing
     private(set) var query: Query
     var bodyFormat: Format?
     /// How its body is packed, until it is not any more.
@@ -29,9 +31,12 @@ final class PendingRequest: @unchecked Sendable {
         query = try Query(nil)
     }
 
-    /// Checks the method and reads the query; what is refused here has its route already, and counts for that.
-    func read(_ exchange: Exchange) throws {
+    /// Asks who it is and what he may do, checks the method and reads the query; what is refused here has its route
+    /// already, and counts for that.
+    func read(_ exchange: Exchange, _ access: AccessControl) throws {
+        if !route.isPublic { grant = try access.grant(for: exchange) }
         try route.check(exchange.method, named: exchange.methodName)
+        try grant.check(route, exchange.method)
         query = try Query(exchange.query)
     }
 }

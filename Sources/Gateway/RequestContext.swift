@@ -20,6 +20,9 @@ struct RequestContext {
             mayBlock ? .at(monotonicNs: exchange.waitsSinceNs() + Self.patienceMilliseconds * 1_000_000) : .immediate
     }
 
+    /// What the sender may do; names that stand in the body are judged by it when they are read.
+    var grant: Grant { (exchange.state as? PendingRequest)?.grant ?? .nothing }
+
     /// Bytes that an event thread copies or encodes at most.
     static let inlineByteLimit = 1 << 20
     /// How long a worker waits for a writer.

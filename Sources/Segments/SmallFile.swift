@@ -1,15 +1,30 @@
 internal import Glibc
 
-/// Small files of the system, which tell of it in text.
-enum SmallFile {
+/// Small files: those of the system, which tell of it in text, and those that an operator writes.
+package enum SmallFile {
+    /// A whole file as text, for what must not be read in part; more than 1 MiB, or no UTF-8, is an error.
+    package static func whole(_ path: String) throws(SystemError) -> String {
+        let number = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
+        guard number >= 0 else { throw SystemError("open") }
+        guard let bytes = bytes(from: FileDescriptor(owning: number)) else { throw SystemError("read") }
+        guard bytes.count < limit else { throw SystemError("read", EFBIG) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw SystemError("read", EILSEQ) }
+        return text
+    }
+
+    private static let limit = 1 << 20
+
     /// The first bytes of a file, 1 MiB at most; nil if it cannot be read.
     static func bytes(of path: String) -> [UInt8]? {
         let number = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard number >= 0 else { return nil }
-        let file = FileDescriptor(owning: number)
+        return bytes(from: FileDescriptor(owning: number))
+    }
+
+    private static func bytes(from file: borrowing FileDescriptor) -> [UInt8]? {
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 16 << 10)
-        while bytes.count < 1 << 20 {
+        while bytes.count < limit {
             let count = piece.withUnsafeMutableBytes { read(file.number, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             if count < 0 { return nil }

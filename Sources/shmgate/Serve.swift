@@ -16,6 +16,7 @@ struct Serve: ParsableCommand {
             Examples:
               shmgate serve
               shmgate serve --listen 127.0.0.1:0 --directory /dev/shm --mode 0640
+              shmgate serve --listen 0.0.0.0:8080 --tokens /etc/shmgate/tokens
               SHMGATE_LISTEN=0.0.0.0:8080 shmgate serve --insecure
             """
     )
@@ -95,8 +96,8 @@ struct Serve: ParsableCommand {
     @OptionGroup(title: "Logs")
     var logs: LogSettings
 
-    @Flag(help: "Allow listening beyond this machine although nobody is asked who he is.")
-    var insecure = false
+    @OptionGroup(title: "Access")
+    var accessSettings: AccessSettings
 
     func run() throws {
         let address = try setting(listen, "LISTEN", default: defaultAddress())
@@ -104,15 +105,9 @@ struct Serve: ParsableCommand {
         let threads = try setting(threads, "THREADS", default: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         let maxBodyBytes = try setting(maxBody, "MAX_BODY", default: ByteCount(1 << 30)).value
         let mode = try setting(mode, "MODE", default: PermissionBits(0o600)).value
-        let isInsecure = try insecure || setting(nil, "INSECURE", default: false)
         guard maxBodyBytes > 0 else { throw ValidationError("Expected a --max-body of at least 1 byte, got 0.") }
         guard (1...256).contains(threads) else { throw ValidationError("Expected 1 to 256 threads, got \(threads).") }
-        guard address.isLoopback || isInsecure else {
-            throw ValidationError(
-                "Refusing to listen on \(address): there is no access control yet, and everybody who reaches the port "
-                    + "could read and change every segment. Listen on 127.0.0.1, or say --insecure."
-            )
-        }
+        let access = try accessSettings.start(listening: address)
         let machineBytes = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
         let memoryBytes = min(machineBytes, ContainerMemory.ofThisProcess.limitBytes ?? .max)
         let quarter = ByteCount(max(memoryBytes / 4, 64 << 20))
@@ -133,7 +128,7 @@ struct Serve: ParsableCommand {
         // Before the first thread, so that every thread inherits it and the signals wait for us below.
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGTERM, SIGINT] { sigaddset(&signals, number) }
+        for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, number) }
         sigprocmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
 
@@ -147,10 +142,11 @@ struct Serve: ParsableCommand {
                     maxBodyBytes: maxBodyBytes,
                     snapshotMemoryBytes: snapshotMemoryBytes,
                     uploadMemoryBytes: uploadMemoryBytes,
-                    isLocalOnly: address.isLoopback,
+                    isLocalOnly: address.isLoopback && !access.asksForTokens,
                     compression: compression,
                     origins: origins
                 ),
+                access: access,
                 stateDirectory: stateDirectory,
                 events: events
             ) { level, text in
@@ -181,7 +177,9 @@ struct Serve: ParsableCommand {
         } catch {
             throw StartFailure(description: "Cannot start: \(error)")
         }
-        if !address.isLoopback {
+        if access.asksForTokens {
+            logger.info("asking for tokens", metadata: ["tokens": "\(access.tokenCount)"])
+        } else if !address.isLoopback {
             logger.warning("listening beyond this machine without access control (--insecure)")
         } else {
             logger.info("loopback is no authentication: every user of this machine can reach this port")
@@ -191,7 +189,10 @@ struct Serve: ParsableCommand {
         fflush(nil)
 
         var received: Int32 = 0
-        sigwait(&signals, &received)
+        while sigwait(&signals, &received) == 0, received == SIGHUP {
+            let outcome = accessSettings.reread(into: access)
+            logger.log(level: outcome.isBad ? .error : .info, "\(outcome.text)")
+        }
         logger.info("stopping: finishing what runs")
         service.drain()
         server.stop(drainSeconds: 10)

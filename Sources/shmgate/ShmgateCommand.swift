@@ -12,10 +12,11 @@ struct ShmgateCommand: ParsableCommand {
               shmgate serve
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
+              shmgate token --id dashboard --rights read >> tokens
               shmgate gc --older-than 12h
               shmgate doctor
             """,
         version: Version.current,
-        subcommands: [Serve.self, Health.self, GarbageCollection.self, Doctor.self]
+        subcommands: [Serve.self, Health.self, TokenCommand.self, GarbageCollection.self, Doctor.self]
     )
 }

@@ -6,23 +6,34 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 SEED = 20261125
 EXAMPLES = 200
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path):
-    gateway = own_gateway("--max-body", "16MiB", "--snapshot-memory", "256MiB")
+@pytest.mark.parametrize("token, examples", [(None, EXAMPLES), ("secret", EXAMPLES // 4)])
+def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path, token, examples):
+    (tmp_path / "tokens").write_text("all plain:secret read,write,create,unlink,admin *\n")
+    flags = ["--tokens", str(tmp_path / "tokens")] if token else []
+    gateway = own_gateway("--max-body", "16MiB", "--snapshot-memory", "256MiB", *flags)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     # What the examples of the description are about.
-    gateway.create("prices", {"kind": "ndarray", "dtype": "f4", "shape": [3, 5]})
-    columns = [{"name": "price", "dtype": "f8"}, {"name": "qty", "dtype": "i4"}]
-    gateway.create("trades", {"kind": "dataframe", "columns": columns, "index": 4})
-    gateway.create("temperature", {"kind": "series", "dtype": "f8", "index": ["a", "b", "c"]})
+    layouts = {
+        "prices": {"kind": "ndarray", "dtype": "f4", "shape": [3, 5]},
+        "trades": {"kind": "dataframe", "columns": [{"name": "price", "dtype": "f8"}, {"name": "qty", "dtype": "i4"}], "index": 4},
+        "temperature": {"kind": "series", "dtype": "f8", "index": ["a", "b", "c"]},
+    }
+    for name, layout in layouts.items():
+        answer = gateway.request("POST", "/segments", {"name": name, "layout": layout}, headers)
+        assert answer.status == 201, answer
     address = f"http://127.0.0.1:{gateway.port}"
     words = [
         os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--config-file", str(HERE / "schemathesis.toml"),
-        "run", f"{address}/openapi.yaml", "--url", address, "--checks", "all", "--max-examples", str(EXAMPLES),
+        "run", f"{address}/openapi.yaml", "--url", address, "--checks", "all", "--max-examples", str(examples),
         "--seed", str(SEED), "--workers", "1", "--continue-on-failure", "--no-color",
+        *(["--header", f"Authorization: Bearer {token}"] if token else []),
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600)
@@ -30,4 +41,4 @@ def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path):
     selected, tested = re.search(r"Selected: (\d+)/\d+\s+Tested: (\d+)", run.stdout).groups()
     assert selected == tested and int(tested) >= 28, run.stdout[-3_000:]
     cases = re.search(r"([\d,]+) generated", run.stdout).group(1)
-    print(f"schemathesis: seed {SEED}, {tested} operations, {EXAMPLES} examples each, {cases} requests, nothing found")
+    print(f"schemathesis: seed {SEED}, {tested} operations, {examples} examples each, {cases} requests, nothing found")

@@ -8,6 +8,7 @@ enum ProblemCode: String, CaseIterable {
     case invalidSlice = "invalid-slice"
     case invalidQuery = "invalid-query"
     case invalidHeader = "invalid-header"
+    case unauthorized
     case forbidden
     case noSuchSegment = "no-such-segment"
     case noSuchMember = "no-such-member"
@@ -22,6 +23,7 @@ enum ProblemCode: String, CaseIterable {
     case unsupportedMediaType = "unsupported-media-type"
     case expectationFailed = "expectation-failed"
     case headerTooLarge = "header-too-large"
+    case tooManyRequests = "too-many-requests"
     case indexOutOfBounds = "index-out-of-bounds"
     case noSuchLabel = "no-such-label"
     case shapeMismatch = "shape-mismatch"
@@ -39,6 +41,7 @@ enum ProblemCode: String, CaseIterable {
         case .invalidJSON, .invalidBody, .invalidName, .invalidLayout, .invalidDType, .invalidSlice, .invalidQuery,
             .invalidHeader:
             400
+        case .unauthorized: 401
         case .forbidden: 403
         case .noSuchSegment, .noSuchMember, .noSuchLayout, .noSuchRoute: 404
         case .methodNotAllowed: 405
@@ -50,6 +53,7 @@ enum ProblemCode: String, CaseIterable {
         case .unsupportedMediaType: 415
         case .indexOutOfBounds, .noSuchLabel, .shapeMismatch, .labelMismatch, .valueOutOfRange: 422
         case .expectationFailed: 417
+        case .tooManyRequests: 429
         case .headerTooLarge: 431
         case .corruptSegment, .unsupportedFormat, .internalError: 500
         case .busy: 503
@@ -68,6 +72,7 @@ enum ProblemCode: String, CaseIterable {
         case .invalidSlice: "Not a slice"
         case .invalidQuery: "Not a query of this resource"
         case .invalidHeader: "The request is malformed"
+        case .unauthorized: "No token, or none that is known"
         case .forbidden: "Forbidden"
         case .noSuchSegment: "No such segment"
         case .noSuchMember: "No such member"
@@ -81,6 +86,7 @@ enum ProblemCode: String, CaseIterable {
         case .rangeNotSatisfiable: "No byte of the range is there"
         case .unsupportedMediaType: "Not a media type of this resource"
         case .expectationFailed: "Not an expectation that can be met"
+        case .tooManyRequests: "Too many requests"
         case .headerTooLarge: "The header block is too large"
         case .indexOutOfBounds: "Index out of bounds"
         case .noSuchLabel: "No such label"

@@ -34,6 +34,7 @@ struct SegmentCreation {
         // Reserving memory takes a while however small the body is.
         if !context.mayBlock { throw Deferral() }
         let order = try CreationOrder(reading: context.exchange.body, registry)
+        try context.grant.requireCreation(of: order.name, replacing: order.replaces)
         context.note([order.name])
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
@@ -63,6 +64,7 @@ struct SegmentCreation {
         let format = try Format.body(exchange.header("Content-Type"))
         let order = format == .json ? try CreationOrder(reading: exchange.body, registry, name: name) : nil
         let mayReplace = asksToReplace || order?.replaces == true
+        try context.grant.requireCreation(of: name, replacing: mayReplace || match != nil)
         if match == nil, try catalog.directory.isTaken(name) {
             if let noneMatch, noneMatch.isAny || mayReplace {
                 throw SegmentError.preconditionFailed("expected no segment \(name), for If-None-Match asks for that")

@@ -46,7 +46,7 @@ struct SegmentRoutes {
         try query.finish()
         if !context.mayBlock { throw Deferral() }
         let names = try catalog.directory.names().filter { name in
-            name.description.hasPrefix(prefix) && name.description > after
+            name.description.hasPrefix(prefix) && name.description > after && context.grant.covers(name)
         }
         var json = JSONWriter(capacity: 4_096)
         json.beginObject()

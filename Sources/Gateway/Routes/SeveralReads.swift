@@ -63,6 +63,7 @@ struct SeveralReads {
                 var object = object
                 let member: String? = if case .string(let text)? = object["member"] { text } else { nil }
                 let request = try ReadRequest(&object)
+                try context.grant.require(.read, on: request.name)
                 let read = try reading.plan(request, accept: [], context)
                 try read.requireModest()
                 return Part(place: place, name: request.name, member: member, read: read)

@@ -123,7 +123,9 @@ struct SeveralWrites {
             let place = element.place
             let number = try place.located {
                 var object = element.object
-                let open = try catalog.segment(object.takeSegment(), mayBlock: context.mayBlock)
+                let name = try object.takeSegment()
+                try context.grant.require(.write, on: name)
+                let open = try catalog.segment(name, mayBlock: context.mayBlock)
                 let number = numbers[open.segment.uuid] ?? targets.count
                 if number == targets.count {
                     guard number < Self.mostSegments else {
