@@ -1,3 +1,4 @@
+internal import CSegment
 internal import Glibc
 
 /// A segment whose time was over when it was looked at, without its lock.
@@ -88,9 +89,12 @@ extension SegmentDirectory {
         if user == 0 || owner == user { return true }
         var raw = stat()
         guard fstat(descriptor, &raw) == 0 else { return true }
-        return raw.st_mode & mode_t(S_ISVTX) == 0 || raw.st_uid == user
+        return raw.st_mode & stickyBit == 0 || raw.st_uid == user
     }
 }
 
 /// Whether an end of a control page, in nanoseconds of Unix time, has passed; 0 is never.
 private func hasEnded(_ expiresNs: Int64, at nowNs: Int64) -> Bool { expiresNs != 0 && expiresNs <= nowNs }
+
+/// `S_ISVTX`, which comes from two modules in a build from nothing: only a file's owner, or its folder's, unlinks it.
+private let stickyBit: mode_t = 0o1000
