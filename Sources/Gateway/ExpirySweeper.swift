@@ -1,4 +1,3 @@
-internal import Locks
 internal import MicroHTTP
 internal import Segments
 internal import Synchronization

@@ -10,7 +10,7 @@ extension GatewayService {
             let origins = configuration.origins
             if configuration.isLocalOnly { try LocalGuard.check(exchange, origins) }
             if !origins.isEmpty, exchange.method == .options,
-                let answer = origins.answer(exchange, methods: try Route(path: exchange.path).methods)
+                let answer = try origins.answer(exchange, methods: try Route(path: exchange.path).methods)
             {
                 return .refuse(finished(answer, exchange))
             }
@@ -65,7 +65,7 @@ extension GatewayService {
         do {
             return try PendingRequest(exchange)
         } catch {
-            _ = try access.grant(for: exchange)
+            _ = try access.admit(exchange)
             throw error
         }
     }
@@ -129,6 +129,7 @@ extension GatewayService {
 
     /// The body has come: refuses what went wrong with it, and unpacks it.
     func finishBody(of exchange: Exchange, _ pending: PendingRequest, _ context: RequestContext) throws {
+        try pending.renew(exchange, access)
         try pending.sink?.check()
         if exchange.bodyIsTooLarge { throw tooLarge(mostBytes(to: pending.route)) }
         if exchange.bodyIsUnwelcome { throw uploadProblem }

@@ -9,6 +9,8 @@ final class PendingRequest: @unchecked Sendable {
     let route: Route
     /// What its sender may do.
     private(set) var grant = Grant.nothing
+    /// How often the tokens had been read again by then.
+    private var reading = 0
     private(set) var query: Query
     var bodyFormat: Format?
     /// How its body is packed, until it is not any more.
@@ -34,9 +36,18 @@ final class PendingRequest: @unchecked Sendable {
     /// Asks who it is and what he may do, checks the method and reads the query; what is refused here has its route
     /// already, and counts for that.
     func read(_ exchange: Exchange, _ access: AccessControl) throws {
-        if !route.isPublic { grant = try access.grant(for: exchange) }
+        reading = access.reading
+        if !route.isPublic { grant = try access.admit(exchange) }
         try route.check(exchange.method, named: exchange.methodName)
         try grant.check(route, exchange.method)
         query = try Query(exchange.query)
+    }
+
+    /// Asks once more when the body has come, if the tokens were read again: it may have taken hours.
+    func renew(_ exchange: Exchange, _ access: AccessControl) throws {
+        guard !route.isPublic, reading != access.reading else { return }
+        reading = access.reading
+        grant = try access.grant(for: exchange)
+        try grant.check(route, exchange.method)
     }
 }

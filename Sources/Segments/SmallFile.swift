@@ -2,14 +2,17 @@ internal import Glibc
 
 /// Small files: those of the system, which tell of it in text, and those that an operator writes.
 package enum SmallFile {
-    /// A whole file as text, for what must not be read in part; more than 1 MiB, or no UTF-8, is an error.
-    package static func whole(_ path: String) throws(SystemError) -> String {
+    /// A whole file as text, with its permission bits, for what must not be read in part; more than 1 MiB, or no UTF-8,
+    /// is an error.
+    package static func whole(_ path: String) throws(SystemError) -> (text: String, mode: UInt32) {
         let number = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard number >= 0 else { throw SystemError("open") }
-        guard let bytes = bytes(from: FileDescriptor(owning: number)) else { throw SystemError("read") }
+        let file = FileDescriptor(owning: number)
+        let mode = try file.status().get().mode
+        guard let bytes = bytes(from: file) else { throw SystemError("read") }
         guard bytes.count < limit else { throw SystemError("read", EFBIG) }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw SystemError("read", EILSEQ) }
-        return text
+        return (text, mode)
     }
 
     private static let limit = 1 << 20

@@ -30,8 +30,11 @@ struct AccessSettings: ParsableArguments {
 
     /// The file of the tokens; nil for none.
     func path() throws -> String? {
+        if tokens == nil, getenv("SHMGATE_TOKENS") == nil { return nil }
         let path = try setting(tokens, "TOKENS", default: "")
-        return path.isEmpty ? nil : path
+        // A variable of a script that was never set must not open the gateway to everybody.
+        if path.isEmpty { throw ValidationError("Expected the path of a file for --tokens, got nothing.") }
+        return path
     }
 
     /// Reads the tokens.
@@ -54,17 +57,20 @@ struct AccessSettings: ParsableArguments {
             return .open
         }
         do {
-            let access = try AccessControl(tokens: SmallFile.whole(path), requestsPerSecond: rate)
-            guard access.tokenCount > 0 else {
-                throw StartFailure(description: "Expected a token in \(path), it has none: nobody could do anything.")
-            }
-            return access
-        } catch let failure as StartFailure {
-            throw failure
+            return try AccessControl(tokens: Self.text(of: path), requestsPerSecond: rate)
         } catch {
             throw StartFailure(description: "Cannot use the tokens of \(path): \(error)")
         }
     }
+
+    /// The text of the file, which not everybody may write to.
+    private static func text(of path: String) throws -> String {
+        let (text, mode) = try SmallFile.whole(path)
+        if mode & 0o002 == 0 { return text }
+        throw StartFailure(description: "expected a file that not every user may write to, its mode is \(octal(mode))")
+    }
+
+    private static func octal(_ mode: UInt32) -> String { "0" + String(mode, radix: 8) }
 
     /// Reads the tokens again; those of now stay where they cannot be read.
     ///
@@ -72,7 +78,7 @@ struct AccessSettings: ParsableArguments {
     func reread(into access: AccessControl) -> (isBad: Bool, text: String) {
         do {
             guard let path = try path() else { return (false, "nothing to read again: there are no tokens") }
-            try access.replace(tokens: SmallFile.whole(path))
+            try access.replace(tokens: Self.text(of: path))
             return (false, "read \(access.tokenCount) tokens again")
         } catch {
             return (true, "cannot read the tokens again, those of before stay: \(error)")

@@ -34,7 +34,7 @@ struct TokenCommand: ParsableCommand {
         }
         let made = BearerToken.make(id: id, rights: rights, prefix: prefix)
         do {
-            _ = try AccessControl(tokens: made.line, requestsPerSecond: 0)
+            _ = try AccessControl(tokens: made.line + "\n", requestsPerSecond: 0)
         } catch {
             throw ValidationError("Expected \(error.expected).")
         }

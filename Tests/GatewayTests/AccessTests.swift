@@ -57,7 +57,7 @@ struct AccessTests {
         let alphabet = Array("ab#:* \t\n,plainsha256read=.é\u{0}")
         for _ in 0..<5_000 {
             let text = String((0..<Int.random(in: 0..<60, using: &random)).map { _ in alphabet.randomElement() ?? "a" })
-            _ = try? TokenFile(text)
+            _ = try? TokenFile(text + "\n")
         }
     }
 }

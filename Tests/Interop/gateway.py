@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JSON = {"Content-Type": "application/json"}
@@ -29,6 +30,15 @@ def reachable_copy():
     directory = tempfile.mkdtemp(prefix="shmgate-program-")
     os.chmod(directory, 0o755)
     return shutil.copy(binary(), directory)
+
+
+def await_that(condition, what="what was to come", every=0.002):
+    """Waits until something is true, and gives it; two minutes later the test fails, and says what did not come."""
+    deadline = time.monotonic() + 120
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what() if callable(what) else what}"
+        time.sleep(every)
+    return found
 
 
 class Answer:

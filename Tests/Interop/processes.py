@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 
 INITIAL_NAMESPACE = "pid:[4026531836]"
 PROGRAM = """
@@ -69,12 +68,3 @@ def mapper(path, **settings):
         process.stdin.close()
         process.wait(DEADLINE)
         process.stdout.close()
-
-
-def await_that(condition, what):
-    """Waits for an event, and says what it was if it does not come."""
-    end = time.monotonic() + DEADLINE
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited in vain: {what()}" if callable(what) else f"waited in vain: {what}"
-        time.sleep(0.05)
-    return result

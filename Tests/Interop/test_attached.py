@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from gateway import Gateway, binary
+from gateway import Gateway, await_that, binary
 from nobody import gateway_of_nobody
-from processes import await_that, mapper, orphan, seeing
+from processes import mapper, orphan, seeing
 
 LAYOUT = {"kind": "ndarray", "dtype": "<i8", "shape": [3]}
 

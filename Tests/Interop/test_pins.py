@@ -18,7 +18,7 @@ import uuid
 import pytest
 import shmgate
 
-from gateway import Gateway
+from gateway import Gateway, await_that
 from protocol import F_OFD_SETLK, LOCK, lock_range
 
 LAYOUT = {"kind": "ndarray", "dtype": "<i8", "shape": [3]}
@@ -152,15 +152,6 @@ def test_a_folder_that_is_not_the_users_own_keeps_the_gateway_from_starting():
 
 
 # While a gateway runs.
-
-
-def await_that(condition):
-    """Waits until something is true; a test that waits for what never comes fails after two minutes."""
-    deadline = time.monotonic() + 120
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited for two minutes"
-        time.sleep(0.002)
-    return found
 
 
 def restored(gateway, name):

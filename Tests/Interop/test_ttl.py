@@ -11,7 +11,7 @@ import time
 
 import shmgate
 
-from gateway import ROOT
+from gateway import ROOT, await_that
 from nobody import gateway_of_nobody
 from protocol import F_OFD_SETLK, LOCK, TURNSTILE, Neighbour, lock_range
 
@@ -26,15 +26,6 @@ lock_range(os.open(sys.argv[1], os.O_RDWR), F_OFD_SETLKW, fcntl.F_WRLCK, LOCK)
 print("locked", flush=True)
 sys.stdin.read()
 """
-
-
-def await_that(condition):
-    """Waits until something is true; a test that waits for what never comes fails after two minutes."""
-    deadline = time.monotonic() + 120
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited for two minutes"
-        time.sleep(0.002)
-    return found
 
 
 def is_gone(gateway, name):

@@ -2,20 +2,28 @@ internal import Glibc
 internal import Locks
 internal import MicroHTTP
 internal import Secrets
+internal import Synchronization
 
 /// Who may do what: the tokens of a file, or everybody everything.
 package final class AccessControl: Sendable {
-    /// Tokens that were made out already, by their digests with a salt of this process: the salted ones of the file all
-    /// have to be tried, and that for each request would be dear.
     private struct State {
         var entries: [TokenFile.Entry]
-        var known: [String: (grant: Grant, throttle: Throttle)] = [:]
+        /// Tokens that were made out already, by their digests with a salt of this process: the salted ones of the file
+        /// all have to be tried, and that for each request would be dear.
+        var known: [String: Known] = [:]
+        /// One for each id; a token that comes again with another reading of the file has what it had left.
         var throttles: [String: Throttle] = [:]
+    }
+
+    private struct Known {
+        let grant: Grant
+        let throttle: Throttle
     }
 
     private let state: Locked<State>?
     private let requestsPerSecond: Int
     private let salt = Secret.random(byteCount: 32)
+    private let readings = Atomic(0)
 
     private init(_ state: State?, requestsPerSecond: Int) {
         self.state = state.map { Locked($0) }
@@ -36,49 +44,69 @@ package final class AccessControl: Sendable {
     /// How many tokens there are.
     package var tokenCount: Int { state?.withLock { $0.entries.count } ?? 0 }
 
-    /// Takes the tokens of another text from the next request on; if it cannot be read, those of now stay.
+    /// How often the file was read again: a grant of an earlier reading may be none any more.
+    var reading: Int { readings.load(ordering: .acquiring) }
+
+    /// Takes the tokens of another text from now on; if it cannot be read, those of now stay.
     package func replace(tokens text: String) throws(TokenFileError) {
         let entries = try TokenFile(text).entries
         state?.withLock { state in
             state.entries = entries
             state.known = [:]
+            readings.add(1, ordering: .releasing)
         }
     }
 
-    /// What the sender of a request may do; no token, or an unknown one, is `unauthorized`, too many requests
+    /// What the sender of a new request may do; no token, or an unknown one, is `unauthorized`, too many requests
     /// `too-many-requests`.
-    func grant(for exchange: Exchange) throws(Problem) -> Grant {
-        guard let state else { return .everything }
-        guard let token = try BearerToken.read(exchange) else {
-            throw BearerToken.unauthorized("expected Authorization: Bearer and a token, got none")
-        }
-        let key = Digest(salt: salt.utf8, secret: token.utf8).hex
-        let known = state.withLock { state -> (grant: Grant, throttle: Throttle)? in
-            if let known = state.known[key] { return known }
-            // All of them, found or not: how long it takes says nothing of the place.
-            var found: Grant?
-            for entry in state.entries
-            where entry.digest.matches(Digest(salt: entry.salt.utf8, secret: token.utf8)) && found == nil {
-                found = entry.grant
-            }
-            guard let found, let id = found.id else { return nil }
-            let throttle = state.throttles[id] ?? Throttle(perSecond: requestsPerSecond)
-            state.throttles[id] = throttle
-            state.known[key] = (found, throttle)
-            return (found, throttle)
-        }
-        guard let known else {
-            throw BearerToken.unauthorized("expected a token that is known here", "invalid_token")
-        }
+    func admit(_ exchange: Exchange) throws(Problem) -> Grant {
+        guard let known = try known(exchange) else { return .everything }
         exchange.principal = known.grant.id
         guard known.throttle.lets(at: exactNs()) else {
             throw Problem(
                 .tooManyRequests,
-                "expected at most \(requestsPerSecond) requests of a token in a second, got more",
+                "expected at most \(requestsPerSecond) requests of a token at once, and so many in each second, got more",
                 headers: [("Retry-After", "1")]
             )
         }
         return known.grant
+    }
+
+    /// What the sender of a request that was admitted may do now.
+    func grant(for exchange: Exchange) throws(Problem) -> Grant { try known(exchange)?.grant ?? .everything }
+
+    /// What is known of the token; nil if nobody is asked.
+    private func known(_ exchange: Exchange) throws(Problem) -> Known? {
+        guard let state else { return nil }
+        guard let token = try BearerToken.read(exchange) else {
+            throw BearerToken.unauthorized("expected Authorization: Bearer and a token, got none")
+        }
+        let key = Digest(salt: salt.utf8, secret: token.utf8).hex
+        let (known, entries, reading) = state.withLock { ($0.known[key], $0.entries, self.reading) }
+        if let known { return known }
+        // Outside the lock: who tries tokens that are none keeps nobody waiting but an event thread for a moment.
+        guard let grant = Self.find(token, in: entries), let id = grant.id else {
+            throw BearerToken.unauthorized("expected a token that is known here", "invalid_token")
+        }
+        return state.withLock { state in
+            let throttle = state.throttles[id] ?? Throttle(perSecond: requestsPerSecond)
+            let known = Known(grant: grant, throttle: throttle)
+            // The file may have been read again meanwhile: then this is known for this request only.
+            guard reading == self.reading else { return known }
+            state.throttles[id] = throttle
+            state.known[key] = known
+            return known
+        }
+    }
+
+    /// Tries all of them, found or not: how long it takes says nothing of the place.
+    private static func find(_ token: String, in entries: [TokenFile.Entry]) -> Grant? {
+        var found: Grant?
+        for entry in entries
+        where entry.digest.matches(Digest(salt: entry.salt.utf8, secret: token.utf8)) && found == nil {
+            found = entry.grant
+        }
+        return found
     }
 
     private func exactNs() -> Int {

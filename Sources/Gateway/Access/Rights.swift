@@ -8,11 +8,11 @@ package struct Rights: OptionSet, Sendable {
     package static let read = Rights(rawValue: 1)
     /// Data of segments that exist.
     package static let write = Rights(rawValue: 2)
-    /// New names.
+    /// New names, with the modes, ends and pins that their makers give them.
     package static let create = Rights(rawValue: 4)
     /// Taking names away.
     package static let unlink = Rights(rawValue: 8)
-    /// What only an operator should: modes, ends and pins, repairs, layouts, metrics.
+    /// What only an operator should: other modes, ends and pins of what is there, repairs, layouts, metrics.
     package static let admin = Rights(rawValue: 16)
     /// All of them.
     package static let all: Rights = [.read, .write, .create, .unlink, .admin]

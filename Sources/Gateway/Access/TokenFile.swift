@@ -27,9 +27,17 @@ struct TokenFile {
     init(_ text: String) throws(TokenFileError) {
         var entries: [Entry] = []
         var ids: Set<String> = []
-        let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
+        // By bytes: what looks like the end of a line to some editors only must not end a comment.
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        if lines.last?.isEmpty == false {
+            throw TokenFileError(line: lines.count, expected: "a line feed at the end; what came may be cut off")
+        }
         for (index, line) in lines.enumerated() {
-            let words = line.prefix { $0 != "#" }.split { $0 == " " || $0 == "\t" }
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            let words = line.prefix { $0 != UInt8(ascii: "#") }.split {
+                $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t")
+            }
+            .map { Substring($0) }
             if words.isEmpty { continue }
             let entry = try Self.entry(words, line: index + 1)
             guard ids.insert(entry.grant.id ?? "").inserted else {
@@ -37,8 +45,14 @@ struct TokenFile {
             }
             entries.append(entry)
         }
+        guard (1...Self.mostTokens).contains(entries.count) else {
+            throw TokenFileError(line: lines.count, expected: "1 to \(Self.mostTokens) tokens, got \(entries.count)")
+        }
         self.entries = entries
     }
+
+    /// A token that is none is tried with all of them, which is to take no longer than an ordinary request.
+    private static let mostTokens = 1_000
 
     private static func entry(_ words: [Substring], line: Int) throws(TokenFileError) -> Entry {
         func wrong(_ expected: String) -> TokenFileError { TokenFileError(line: line, expected: expected) }

@@ -53,12 +53,12 @@ package struct AllowedOrigins: Sendable {
     /// this is no such question, or of a page that may not.
     ///
     /// Pages of other networks may ask for a machine of this one, too: their origin was named.
-    func answer(_ exchange: Exchange, methods: [Method]) -> Response? {
+    func answer(_ exchange: Exchange, methods: @autoclosure () throws -> [Method]) rethrows -> Response? {
         guard exchange.method == .options, let origin = exchange.header("Origin"), contains(origin),
             exchange.header("Access-Control-Request-Method") != nil
         else { return nil }
         var fields: [(StaticString, String)] = [
-            ("Access-Control-Allow-Methods", methods.map(\.rawValue).joined(separator: ", ")),
+            ("Access-Control-Allow-Methods", try methods().map(\.rawValue).joined(separator: ", ")),
             ("Access-Control-Max-Age", "600"),
             ("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers"),
         ]

@@ -34,8 +34,8 @@ struct SegmentCreation {
         // Reserving memory takes a while however small the body is.
         if !context.mayBlock { throw Deferral() }
         let order = try CreationOrder(reading: context.exchange.body, registry)
-        try context.grant.requireCreation(of: order.name, replacing: order.replaces)
         context.note([order.name])
+        try context.grant.requireCreation(of: order.name, replacing: order.replaces)
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
         }

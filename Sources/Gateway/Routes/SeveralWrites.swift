@@ -124,7 +124,12 @@ struct SeveralWrites {
             let number = try place.located {
                 var object = element.object
                 let name = try object.takeSegment()
-                try context.grant.require(.write, on: name)
+                do {
+                    try context.grant.require(.write, on: name)
+                } catch {
+                    context.note(targets.map(\.list.open.segment.name) + [name])
+                    throw error
+                }
                 let open = try catalog.segment(name, mayBlock: context.mayBlock)
                 let number = numbers[open.segment.uuid] ?? targets.count
                 if number == targets.count {
