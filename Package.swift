@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "Segments", dependencies: ["CSegment", "CZlib", "Locks"], swiftSettings: strict),
         .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Locks", "Segments"], swiftSettings: strict),
         .target(name: "Representations", dependencies: ["Codings", "Documents", "Layouts"], swiftSettings: strict),
-        .target(name: "MicroHTTP", dependencies: ["CMicroHTTPD", "Locks"], swiftSettings: strict),
+        .target(name: "MicroHTTP", dependencies: ["CGnuTLS", "CMicroHTTPD", "Locks"], swiftSettings: strict),
         .target(
             name: "Gateway",
             dependencies: [

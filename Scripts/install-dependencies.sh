@@ -56,6 +56,7 @@ need_build() {
 need_test() {
     need_command curl curl
     need_command git git
+    need_command openssl openssl  # makes certificates
     need_command cc gcc  # the example in C, and the writers in C of the tests
     need_command python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

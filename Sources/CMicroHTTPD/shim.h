@@ -8,7 +8,9 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 /* MHD_start_daemon without a port; the options end with MHD_OPTION_END. */
 static inline struct MHD_Daemon *cmicrohttpd_start_daemon(
@@ -60,9 +62,37 @@ static inline void *cmicrohttpd_socket_context(struct MHD_Connection *connection
     return info ? info->socket_context : NULL;
 }
 
-/* The flags of an epoll thread that the acceptor feeds. */
-static inline unsigned int cmicrohttpd_fed_epoll_thread(void) {
-    return MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+/* The flags of an epoll thread that the acceptor feeds, with TLS or without. */
+static inline unsigned int cmicrohttpd_fed_epoll_thread(int tls) {
+    return MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET
+        | (tls ? MHD_USE_TLS : 0);
+}
+
+/* The GnuTLS session of a connection, or NULL. */
+static inline void *cmicrohttpd_session(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info ? info->tls_session : NULL;
+}
+
+/* Who has the other end of a Unix-domain socket, as he was when he connected; 0 if that is known. */
+static inline int cmicrohttpd_peer_user(int descriptor, uint32_t *user) {
+    struct { int32_t pid; uint32_t uid; uint32_t gid; } peer; /* Linux's struct ucred */
+    socklen_t size = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof peer) return -1;
+    *user = peer.uid;
+    return 0;
+}
+
+/* How many bytes the kernel keeps for a socket until the other side has read them. */
+static inline int cmicrohttpd_send_buffer(int descriptor) {
+    int bytes = 0;
+    socklen_t size = sizeof bytes;
+    return getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, &size) == 0 ? bytes : 0;
+}
+
+/* Ends a connection on which nothing was sent or received for so long. */
+static inline void cmicrohttpd_set_timeout(struct MHD_Connection *connection, unsigned int seconds) {
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
 
 /* Declared here because the C library hides them from programs that do not ask for GNU's extensions. */

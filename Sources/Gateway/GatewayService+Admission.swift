@@ -8,7 +8,8 @@ extension GatewayService {
     package func admit(_ exchange: Exchange) -> Admission {
         do {
             let origins = configuration.origins
-            if configuration.isLocalOnly { try LocalGuard.check(exchange, origins) }
+            // No browser reaches a Unix-domain socket by itself.
+            if configuration.isLocalOnly, exchange.peerUser == nil { try LocalGuard.check(exchange, origins) }
             if !origins.isEmpty, exchange.method == .options,
                 let answer = try origins.answer(exchange, methods: try Route(path: exchange.path).methods)
             {

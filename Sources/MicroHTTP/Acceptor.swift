@@ -31,7 +31,7 @@ final class Acceptor: Sendable {
         isStopping.store(true, ordering: .relaxed)
         _ = write(bell.write, "!", 1)
         thread.withLock { $0.take() }?.join()
-        for socket in sockets { close(socket.descriptor) }
+        for socket in sockets { socket.end() }
         close(bell.read)
         close(bell.write)
     }
@@ -65,6 +65,7 @@ final class Acceptor: Sendable {
 
     private func sweep(at nowNs: Int64) {
         server.service.everySecond()
+        server.endRetiredLoops()
         server.connections.cut { record in
             guard record.isOverdue(at: nowNs, server.configuration) else { return record.hasVanished(at: nowNs) }
             record.dropUnsent()
@@ -85,7 +86,9 @@ final class Acceptor: Sendable {
                     let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
                     let descriptor = accept4(socket.descriptor, address, &length, flags)
                     if descriptor < 0 { return errno }
-                    welcome(descriptor, address, length, &turnedAway)
+                    // libmicrohttpd 0.9 reads more of the address of a Unix-domain socket than the kernel gives.
+                    length = max(length, socklen_t(MemoryLayout<sockaddr_in6>.size))
+                    welcome(descriptor, address, length, isSecure: socket.isSecure, &turnedAway)
                     return 0
                 }
             }
@@ -105,18 +108,22 @@ final class Acceptor: Sendable {
         _ descriptor: Int32,
         _ address: UnsafePointer<sockaddr>,
         _ length: socklen_t,
+        isSecure: Bool,
         _ turnedAway: inout TurnedAway
     ) {
         let configuration = server.configuration
-        let peer = PeerAddress(address)
+        let peer = PeerAddress(address, descriptor)
         if let refusal = server.connections.letIn(peer, configuration) {
             server.traffic.refused.add(1, ordering: .relaxed)
-            turnedAway.add(descriptor, server.service.refusal(refusal))
+            // Who expects TLS would not understand it.
+            turnedAway.add(descriptor, isSecure ? nil : server.service.refusal(refusal))
             return
         }
         server.traffic.accepted.add(1, ordering: .relaxed)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, configuration.notSentLowWaterBytes)
-        if !server.leastBusyLoop.take(descriptor, address, length) { server.connections.letOut(peer) }
+        if !server.leastBusyLoop(isSecure: isSecure).take(descriptor, address, length) {
+            server.connections.letOut(peer)
+        }
     }
 }

@@ -63,11 +63,9 @@ let watchConnection:
         guard let context, let connection, let slot else { return }
         let loop = Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue()
         if code.rawValue == 0 {
-            let record = ConnectionRecord(
-                descriptor: cmicrohttpd_connection_fd(connection),
-                peer: PeerAddress(cmicrohttpd_peer_address(connection)),
-                loop: loop
-            )
+            let descriptor = cmicrohttpd_connection_fd(connection)
+            let peer = PeerAddress(cmicrohttpd_peer_address(connection), descriptor)
+            let record = ConnectionRecord(descriptor: descriptor, peer: peer, loop: loop)
             loop.server.connections.add(record)
             slot.pointee = Unmanaged.passRetained(record).toOpaque()
         } else if let pointer = slot.pointee {

@@ -28,6 +28,9 @@ final class ConnectionRecord: Sendable {
     /// What was found at the last look, in the stage that began at this time.
     private let lastLook = Locked<(sinceNs: Int64, pace: Pace)?>(nil)
 
+    private let isLimited = Atomic(false)
+    private let certificate = Locked<ClientCertificate?>(nil)
+
     var server: Server { loop.server }
 
     init(descriptor: Int32, peer: PeerAddress, loop: EventLoop) {
@@ -101,6 +104,29 @@ final class ConnectionRecord: Sendable {
                 $0.isTooSlow(nowNs: nowNs, moved: moved, owesNothing: waiting == 0, configuration)
             }
         case .working, .none: return false
+        }
+    }
+
+    /// Has libmicrohttpd end a connection through a Unix-domain socket whose client does not read its answer.
+    ///
+    /// The kernel does not say what the other side of such a socket has taken. libmicrohttpd knows when it could send the
+    /// last time, and by then a buffer of the kernel may be full that is to be read at the least rate.
+    func limitSilence(of connection: OpaquePointer) {
+        guard case .user = peer, !isLimited.exchange(true, ordering: .relaxed) else { return }
+        let configuration = server.configuration
+        let rate = max(configuration.minBytesPerSecond, 1_024)
+        let seconds = configuration.idleSeconds + Double(cmicrohttpd_send_buffer(descriptor)) / rate
+        cmicrohttpd_set_timeout(connection, UInt32(clamping: Int(seconds.rounded(.up))))
+    }
+
+    /// The certificate that the client showed; it is looked at once, for a handshake comes once.
+    func clientCertificate(of connection: OpaquePointer) -> ClientCertificate {
+        guard loop.asksForCertificates, let session = cmicrohttpd_session(connection) else { return .none }
+        return certificate.withLock { known in
+            if let known { return known }
+            let shown = ClientCertificate(session: session)
+            known = shown
+            return shown
         }
     }
 

@@ -1,16 +1,29 @@
+internal import CGnuTLS
 internal import CMicroHTTPD
 internal import Glibc
 
-/// One epoll thread of libmicrohttpd, fed by the acceptor.
+/// One epoll thread of libmicrohttpd, fed by the acceptor; all of its connections are encrypted, or none is.
 ///
 /// `@unchecked Sendable` because the daemon is set before the first connection and cleared after the last.
 final class EventLoop: @unchecked Sendable {
     unowned let server: Server
     /// Connections given to it and not closed yet.
     let connectionCount = Counter()
+    /// What it shows in TLS; nil if it speaks plain HTTP.
+    ///
+    /// libmicrohttpd keeps pointers to its texts.
+    private let certificate: Texts?
     private var daemon: OpaquePointer?
 
-    init(server: Server) { self.server = server }
+    init(server: Server, certificate: ServerCertificate?) {
+        self.server = server
+        self.certificate = certificate.map(Texts.init)
+    }
+
+    /// Whether its connections are encrypted.
+    var isSecure: Bool { certificate != nil }
+    /// Whether clients are asked for certificates.
+    var asksForCertificates: Bool { certificate?.clientAuthorities != nil }
 
     /// Starts the thread.
     func start() throws(ServerError) {
@@ -26,10 +39,18 @@ final class EventLoop: @unchecked Sendable {
             item(.NOTIFY_CONNECTION, unsafeBitCast(watchConnection, to: Int.self), context),
             item(.CONNECTION_MEMORY_LIMIT, configuration.poolBytes),
             item(.CONNECTION_LIMIT, Int(Int32.max)),
-            item(.END, 0),
         ]
+        if let certificate {
+            options.append(item(.HTTPS_MEM_CERT, 0, Int(bitPattern: certificate.chain)))
+            options.append(item(.HTTPS_MEM_KEY, 0, Int(bitPattern: certificate.key)))
+            options.append(item(.HTTPS_PRIORITIES, 0, Int(bitPattern: certificate.priorities)))
+            if let authorities = certificate.clientAuthorities {
+                options.append(item(.HTTPS_MEM_TRUST, 0, Int(bitPattern: authorities)))
+            }
+        }
+        options.append(item(.END, 0))
         daemon = cmicrohttpd_start_daemon(
-            cmicrohttpd_fed_epoll_thread(),
+            cmicrohttpd_fed_epoll_thread(isSecure ? 1 : 0),
             handleAccess,
             UnsafeMutableRawPointer(bitPattern: context),
             &options
@@ -53,5 +74,32 @@ final class EventLoop: @unchecked Sendable {
     func stop() {
         if let daemon { MHD_stop_daemon(daemon) }
         daemon = nil
+    }
+}
+
+/// The texts of a certificate where C finds them for as long as this lives.
+private final class Texts {
+    let chain: UnsafeMutablePointer<CChar>
+    let key: UnsafeMutablePointer<CChar>
+    let clientAuthorities: UnsafeMutablePointer<CChar>?
+    let priorities: UnsafeMutablePointer<CChar>
+
+    init(_ certificate: ServerCertificate) {
+        func copy(_ text: [CChar]) -> UnsafeMutablePointer<CChar> {
+            let copy = UnsafeMutablePointer<CChar>.allocate(capacity: text.count)
+            copy.initialize(from: text, count: text.count)
+            return copy
+        }
+        chain = copy(certificate.chain)
+        key = copy(certificate.key)
+        clientAuthorities = certificate.clientAuthorities.map(copy)
+        priorities = copy(CGNUTLS_PRIORITIES.utf8CString.map { $0 })
+    }
+
+    deinit {
+        chain.deallocate()
+        key.deallocate()
+        clientAuthorities?.deallocate()
+        priorities.deallocate()
     }
 }

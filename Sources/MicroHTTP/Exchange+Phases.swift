@@ -1,3 +1,4 @@
+internal import CGnuTLS
 internal import CMicroHTTPD
 internal import Glibc
 internal import Synchronization
@@ -65,7 +66,11 @@ extension Exchange {
         guard let last else { return }
         let descriptor = fcntl(record.descriptor, F_DUPFD_CLOEXEC, 0)
         last.withWireBytes(stamp(last)) { bytes in
-            _ = send(record.descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            if record.loop.isSecure, let session = cmicrohttpd_session(connection) {
+                cgnutls_last_words(session, bytes.baseAddress, bytes.count)
+            } else {
+                _ = send(record.descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
         }
         if descriptor >= 0 { record.server.keepParting(descriptor) }
     }
@@ -91,6 +96,7 @@ extension Exchange {
         let stamp = stamp(response)
         releaseBody()
         record.enter(.sending)
+        record.limitSilence(of: connection)
         if method != .head { record.server.traffic.sentBytes.add(response.body.knownCount, ordering: .relaxed) }
         return response.queue(on: connection, stamp, counting: record.server.traffic)
     }

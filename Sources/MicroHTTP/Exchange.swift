@@ -161,7 +161,22 @@ package final class Exchange: @unchecked Sendable {
     package var isFromLoopback: Bool { PeerAddress.isLoopback(cmicrohttpd_peer_address(connection)) }
 
     /// The address of the client, as text.
-    package var peer: String { PeerAddress.text(cmicrohttpd_peer_address(connection)) }
+    package var peer: String {
+        if let peerUser { return "unix:uid=\(peerUser)" }
+        return PeerAddress.text(cmicrohttpd_peer_address(connection))
+    }
+
+    /// The user at the other end, by the kernel's word; nil if the client did not come through a Unix-domain socket.
+    package var peerUser: UInt32? {
+        if case .user(let user) = record.peer { return user }
+        return nil
+    }
+
+    /// Whether what is said on this connection is encrypted; then this process reads what it sends, and not the kernel.
+    package var isSecure: Bool { record.loop.isSecure }
+
+    /// The certificate that the client showed in TLS.
+    package var clientCertificate: ClientCertificate { record.clientCertificate(of: connection) }
 
     func setMethod(_ name: UnsafePointer<CChar>) {
         methodName = String(cString: name)

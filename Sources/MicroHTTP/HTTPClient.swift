@@ -1,6 +1,3 @@
-internal import CMicroHTTPD
-internal import Glibc
-
 /// A small client for questions of this program to a gateway: one connection for each request, bodies in memory.
 ///
 /// What it sends closes the connection, so an answer is what comes until the other side closes; the coding `chunked` is
@@ -21,12 +18,21 @@ package struct HTTPClient: Sendable {
 
     /// Where the server is.
     package let address: ListenAddress
+    private let trust: ClientTrust?
     private let headers: [(String, String)]
     private let seconds: Int
 
     /// Asks a server, with header fields in every request; waits at most `seconds` for each step.
-    package init(_ address: ListenAddress, headers: [(String, String)] = [], seconds: Int = 5) {
+    ///
+    /// With `trust` in TLS, over TCP.
+    package init(
+        _ address: ListenAddress,
+        trust: ClientTrust? = nil,
+        headers: [(String, String)] = [],
+        seconds: Int = 5
+    ) {
         self.address = address
+        self.trust = trust
         self.headers = headers
         self.seconds = seconds
     }
@@ -40,56 +46,19 @@ package struct HTTPClient: Sendable {
         headers: [(String, String)] = [],
         body: [UInt8]? = nil
     ) throws(HealthCheck.Failure) -> Answer {
-        let descriptor = try connect()
-        defer { close(descriptor) }
+        let connection = try ClientConnection(address, trust: trust, seconds: seconds)
         var text = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         for (name, value) in self.headers + headers { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Length: \(body.count)\r\n" }
-        try sendAll(Array("\(text)\r\n".utf8) + (body ?? []), to: descriptor)
-        return try Self.answer(try receiveAll(from: descriptor))
+        try connection.send(Array("\(text)\r\n".utf8) + (body ?? []))
+        return try Self.answer(try Self.all(from: connection))
     }
 
-    private func connect() throws(HealthCheck.Failure) -> Int32 {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address.host, "\(address.port)", &hints, &list) == 0, let found = list?.pointee else {
-            throw .unreachable("there is no address \(address)")
-        }
-        defer { freeaddrinfo(list) }
-        let descriptor = socket(found.ai_family, found.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw .unreachable("socket: \(String(cString: strerror(errno)))") }
-        var limit = timeval(tv_sec: seconds, tv_usec: 0)
-        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-            setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
-        guard Glibc.connect(descriptor, found.ai_addr, found.ai_addrlen) == 0 else {
-            let reason = String(cString: strerror(errno))
-            close(descriptor)
-            throw .unreachable("connect to \(address): \(reason)")
-        }
-        return descriptor
-    }
-
-    private func sendAll(_ bytes: [UInt8], to descriptor: Int32) throws(HealthCheck.Failure) {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .unreachable("send: \(String(cString: strerror(errno)))") }
-            done += count
-        }
-    }
-
-    private func receiveAll(from descriptor: Int32) throws(HealthCheck.Failure) -> [UInt8] {
+    private static func all(from connection: borrowing ClientConnection) throws(HealthCheck.Failure) -> [UInt8] {
         var answer: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 16 << 10)
-        while answer.count < Self.limit {
-            let count = recv(descriptor, &piece, piece.count, 0)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .unreachable("recv: \(String(cString: strerror(errno)))") }
+        while answer.count < limit {
+            let count = try connection.receive(into: &piece)
             if count == 0 { return answer }
             answer += piece.prefix(count)
         }

@@ -19,9 +19,10 @@ package enum HealthCheck {
     /// Asks `GET path` and gives the status code; waits at most `seconds` for each step.
     package static func status(
         of address: ListenAddress,
+        trust: ClientTrust? = nil,
         path: String,
         seconds: Int = 5
     ) throws(Failure) -> Int {
-        try HTTPClient(address, seconds: seconds).send("GET", path).status
+        try HTTPClient(address, trust: trust, seconds: seconds).send("GET", path).status
     }
 }

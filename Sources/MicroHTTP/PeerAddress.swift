@@ -6,10 +6,13 @@ enum PeerAddress: Hashable, Sendable {
     case ipv4(UInt32)
     /// The first 64 bits: a host has a whole network of the rest to itself.
     case ipv6(UInt64)
+    /// A user of this machine, at the other end of a Unix-domain socket.
+    case user(UInt32)
     /// Nobody that an address would tell from others.
     case other
 
-    init(_ address: UnsafePointer<sockaddr>?) {
+    /// Of the address of a client, and the socket that leads to it.
+    init(_ address: UnsafePointer<sockaddr>?, _ descriptor: Int32) {
         guard let address = UnsafeRawPointer(address) else {
             self = .other
             return
@@ -19,6 +22,9 @@ enum PeerAddress: Hashable, Sendable {
         case AF_INET6:
             let bytes = address.load(as: sockaddr_in6.self).sin6_addr
             self = .ipv6(withUnsafeBytes(of: bytes) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) })
+        case AF_UNIX:
+            var user: UInt32 = 0
+            self = cmicrohttpd_peer_user(descriptor, &user) == 0 ? .user(user) : .other
         default: self = .other
         }
     }

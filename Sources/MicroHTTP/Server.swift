@@ -8,6 +8,12 @@ package final class Server: Sendable {
     package struct Configuration: Sendable {
         /// Where to listen.
         package var listen: [ListenAddress]
+        /// Sockets that another process listens on for this one; the server owns them from its start on.
+        package var inherited: [Int32] = []
+        /// Permission bits of the files of Unix-domain sockets.
+        package var socketMode: UInt32 = 0o600
+        /// With it all that is said over TCP is TLS; without it nothing is.
+        package var certificate: ServerCertificate?
         /// Epoll threads.
         package var threads: Int
         /// Threads for work that may take over a millisecond.
@@ -36,6 +42,13 @@ package final class Server: Sendable {
             self.threads = max(1, threads)
         }
 
+        /// Those of all addresses that more than this machine can reach; one that was handed over and is none is an error.
+        package func addressesBeyondThisMachine() throws(ServerError) -> [ListenAddress] {
+            var all = listen
+            for descriptor in inherited { all.append(try ListeningSocket.inheritedAddress(descriptor)) }
+            return all.filter { !$0.isLocal }
+        }
+
         /// Memory of a connection, for the header blocks of request and answer and a table of the fields.
         ///
         /// libmicrohttpd zeroes it for each request, so it is dear if large; half of it is what a body is read into.
@@ -61,9 +74,12 @@ package final class Server: Sendable {
     private let running = Locked<Running?>(nil)
 
     private struct Running {
+        /// Those that new connections go to.
         var loops: [EventLoop]
+        /// Those of a certificate that was replaced; they end with their last connections.
+        var retired: [EventLoop] = []
         var acceptor: Acceptor
-        var ports: [Int]
+        var sockets: [ListeningSocket]
         /// The loops stay as long as the acceptor may deal connections out to them.
         var isStopping = false
     }
@@ -86,25 +102,86 @@ package final class Server: Sendable {
         var sockets: [ListeningSocket] = []
         var loops: [EventLoop] = []
         do throws(ServerError) {
-            for address in configuration.listen { sockets.append(try ListeningSocket(address)) }
-            for _ in 0..<configuration.threads {
-                let loop = EventLoop(server: self)
-                try loop.start()
-                loops.append(loop)
-            }
+            sockets = try listen()
+            if sockets.contains(where: { !$0.isSecure }) { loops += try startLoops(nil) }
+            if sockets.contains(where: \.isSecure) { loops += try startLoops(configuration.certificate) }
         } catch {
-            for socket in sockets { close(socket.descriptor) }
+            for socket in sockets { socket.end() }
             for loop in loops { loop.stop() }
             throw error
         }
         let acceptor = Acceptor(server: self, sockets: sockets)
-        let started = Running(loops: loops, acceptor: acceptor, ports: sockets.map(\.port))
+        let started = Running(loops: loops, acceptor: acceptor, sockets: sockets)
         running.withLock { $0 = started }
         acceptor.start()
     }
 
-    /// The port of the first address; the real one where 0 was asked for.
-    package var port: Int { running.withLock { $0?.ports.first ?? 0 } }
+    private func listen() throws(ServerError) -> [ListeningSocket] {
+        var sockets: [ListeningSocket] = []
+        let isSecure = configuration.certificate != nil
+        do throws(ServerError) {
+            for descriptor in configuration.inherited {
+                sockets.append(try ListeningSocket(inherited: descriptor, isSecure: isSecure))
+            }
+            for address in configuration.listen {
+                sockets.append(try ListeningSocket(address, fileMode: configuration.socketMode, isSecure: isSecure))
+            }
+        } catch {
+            for socket in sockets { socket.end() }
+            throw error
+        }
+        return sockets
+    }
+
+    private func startLoops(_ certificate: ServerCertificate?) throws(ServerError) -> [EventLoop] {
+        var loops: [EventLoop] = []
+        do throws(ServerError) {
+            for _ in 0..<configuration.threads {
+                let loop = EventLoop(server: self, certificate: certificate)
+                try loop.start()
+                loops.append(loop)
+            }
+        } catch {
+            for loop in loops { loop.stop() }
+            throw error
+        }
+        return loops
+    }
+
+    /// Shows another certificate to those who connect from now on; who is connected stays with the one that he saw.
+    ///
+    /// Only for a server that had one at its start.
+    package func replace(certificate: ServerCertificate) throws(ServerError) {
+        let fresh = try startLoops(certificate)
+        let isTaken = running.withLock { slot in
+            guard var running = slot, !running.isStopping, running.loops.contains(where: \.isSecure) else {
+                return false
+            }
+            running.retired += running.loops.filter(\.isSecure)
+            running.loops = running.loops.filter { !$0.isSecure } + fresh
+            slot = running
+            return true
+        }
+        if !isTaken { for loop in fresh { loop.stop() } }
+    }
+
+    /// Ends the event loops of old certificates that have no connections any more.
+    ///
+    /// On the acceptor's thread, which deals connections out: so none is on its way to one of them.
+    func endRetiredLoops() {
+        let ended = running.withLock { running -> [EventLoop] in
+            let ended = running?.retired.filter { $0.connectionCount.current == 0 } ?? []
+            running?.retired.removeAll { loop in ended.contains { $0 === loop } }
+            return ended
+        }
+        for loop in ended { loop.stop() }
+    }
+
+    /// The port of the first address; the real one where 0 was asked for, and 0 for a Unix-domain socket.
+    package var port: Int { running.withLock { $0?.sockets.first?.port ?? 0 } }
+
+    /// Where it listens, as clients write it.
+    package var urls: [String] { running.withLock { $0?.sockets.map(\.url) ?? [] } }
 
     /// Open connections.
     package var activeConnections: Int { connections.count }
@@ -127,7 +204,7 @@ package final class Server: Sendable {
         // A worker resumes what it has; libmicrohttpd must not be stopped while a connection is suspended.
         workers.stop()
         while activeRequests.current > 0, monotonicNs() < deadlineNs + 10_000_000_000 { usleep(2_000) }
-        for loop in stopping.loops { loop.stop() }
+        for loop in running.withLock({ ($0?.loops ?? []) + ($0?.retired ?? []) }) { loop.stop() }
         for descriptor in takePartings() { close(descriptor) }
         running.withLock { $0 = nil }
     }
@@ -143,10 +220,11 @@ package final class Server: Sendable {
         }
     }
 
-    /// The event loop with the fewest connections.
-    var leastBusyLoop: EventLoop {
+    /// The event loop with the fewest connections, of those that encrypt or of those that do not.
+    func leastBusyLoop(isSecure: Bool) -> EventLoop {
         running.withLock { running in
-            guard let loop = running?.loops.min(by: { $0.connectionCount.current < $1.connectionCount.current }) else {
+            let loops = running?.loops.lazy.filter { $0.isSecure == isSecure }
+            guard let loop = loops?.min(by: { $0.connectionCount.current < $1.connectionCount.current }) else {
                 preconditionFailure("the acceptor runs only while there are event loops")
             }
             return loop

@@ -21,10 +21,10 @@ struct TurnedAway {
     /// How many there are.
     var count: Int { waiting.count }
 
-    /// Sends the answer and says that nothing follows.
-    mutating func add(_ descriptor: Int32, _ response: Response) {
+    /// Sends the answer, if there is one that the client would understand, and says that nothing follows.
+    mutating func add(_ descriptor: Int32, _ response: Response?) {
         untold += 1
-        response.withWireBytes(Stamp(id: .next(), timing: Timing())) { bytes in
+        response?.withWireBytes(Stamp(id: .next(), timing: Timing())) { bytes in
             _ = send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
         keep(descriptor)

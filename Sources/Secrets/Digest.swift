@@ -1,7 +1,7 @@
 internal import CGnuTLS
 
 /// The SHA-256 of a secret behind a salt; what is kept of a token.
-package struct Digest: Sendable {
+package struct Digest: Sendable, Equatable {
     /// 32 bytes.
     private let bytes: [UInt8]
 
@@ -22,6 +22,9 @@ package struct Digest: Sendable {
 
     /// 64 hexadecimal digits.
     package var hex: String { Secret.hex(bytes) }
+
+    /// Whether both are the same, as ``matches(_:)`` has it.
+    package static func == (left: Digest, right: Digest) -> Bool { left.matches(right) }
 
     /// Whether both are the same; takes as long whatever the answer is, so that nobody finds it out byte by byte.
     package func matches(_ other: Digest) -> Bool { gnutls_memcmp(bytes, other.bytes, 32) == 0 }

@@ -37,47 +37,57 @@ struct AccessSettings: ParsableArguments {
         return path
     }
 
-    /// Reads the tokens.
-    ///
-    /// Beyond this machine there have to be some, unless the operator says that he means it.
-    func start(listening address: ListenAddress) throws -> AccessControl {
+    /// Reads the tokens, if there are to be some.
+    func start(needsCertificates: Bool) throws -> AccessControl {
         let rate = try setting(rateLimit, "RATE_LIMIT", default: 0)
         guard (0...1_000_000).contains(rate) else {
             throw ValidationError("Expected 0 to 1000000 for --rate-limit, got \(rate).")
         }
         guard let path = try path() else {
             if rate > 0 { throw ValidationError("--rate-limit counts the requests of each token: say --tokens, too.") }
-            let isInsecure = try insecure || setting(nil, "INSECURE", default: false)
-            guard address.isLoopback || isInsecure else {
-                throw ValidationError(
-                    "Refusing to listen on \(address) without --tokens: everybody who reaches the port could read and "
-                        + "change every segment. Name a file of tokens, listen on 127.0.0.1, or say --insecure."
-                )
-            }
-            return .open
+            return needsCertificates ? .certificates : .open
         }
         do {
-            return try AccessControl(tokens: Self.text(of: path), requestsPerSecond: rate)
+            return try AccessControl(
+                tokens: Self.text(of: path),
+                requestsPerSecond: rate,
+                needsCertificates: needsCertificates
+            )
         } catch {
-            throw StartFailure(description: "Cannot use the tokens of \(path): \(error)")
+            var cause = StartFailure.Cause.badConfiguration
+            if let error = error as? SystemError { cause = error.code == EACCES ? .notPermitted : .missing }
+            throw StartFailure(cause, "Cannot use the tokens of \(path): \(error)")
         }
+    }
+
+    /// Refuses to listen beyond this machine where nobody is asked who he is, unless the operator says that he means it.
+    func requireSome(_ access: AccessControl, _ addresses: [String]) throws {
+        let isInsecure = try insecure || setting(nil, "INSECURE", default: false)
+        guard !access.asks, !isInsecure else { return }
+        throw ValidationError(
+            "Refusing to listen on \(addresses.joined(separator: ", ")) without --tokens: everybody who reaches the port "
+                + "could read and change every segment. Name a file of tokens, listen on 127.0.0.1, or say --insecure."
+        )
     }
 
     /// The text of the file, which not everybody may write to.
     private static func text(of path: String) throws -> String {
         let (text, mode) = try SmallFile.whole(path)
         if mode & 0o002 == 0 { return text }
-        throw StartFailure(description: "expected a file that not every user may write to, its mode is \(octal(mode))")
+        throw StartFailure(
+            .badConfiguration,
+            "expected a file that not every user may write to, its mode is \(octal(mode))"
+        )
     }
 
     private static func octal(_ mode: UInt32) -> String { "0" + String(mode, radix: 8) }
 
     /// Reads the tokens again; those of now stay where they cannot be read.
     ///
-    /// Gives a line for the log.
-    func reread(into access: AccessControl) -> (isBad: Bool, text: String) {
+    /// Gives a line for the log; nil if there are none.
+    func reread(into access: AccessControl) -> (isBad: Bool, text: String)? {
         do {
-            guard let path = try path() else { return (false, "nothing to read again: there are no tokens") }
+            guard let path = try path() else { return nil }
             try access.replace(tokens: Self.text(of: path))
             return (false, "read \(access.tokenCount) tokens again")
         } catch {

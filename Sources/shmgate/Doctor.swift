@@ -11,7 +11,7 @@ struct Doctor: ParsableCommand {
         discussion: """
             Prints a line for each thing: ok, warn or fail, what was found, what is expected, and what to do. A gateway \
             that answers is asked to create a small segment, to write, read and remove it again; SHMGATE_TOKEN is sent \
-            as its bearer token. That none answers is a warning, and a failure if --listen says where one is.
+            as its bearer token. That none answers is a warning, and a failure if --listen or --url says where one is.
 
             Exit status: 0 if nothing failed, 1 if something did, 64 for wrong usage.
 
@@ -30,20 +30,15 @@ struct Doctor: ParsableCommand {
     )
     var directory: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "Where a gateway listens. (default: SHMGATE_LISTEN, else 127.0.0.1:8080)",
-            valueName: "host:port"
-        )
-    )
-    var listen: ListenAddress?
+    @OptionGroup
+    var gateway: GatewaySettings
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
         let path = try setting(directory, "DIRECTORY", default: "/dev/shm")
-        let address = try setting(listen, "LISTEN", default: defaultAddress())
+        let client = try gateway.client(sendsToken: true)
         var findings: [Finding] = []
         var segments: SegmentDirectory?
         do {
@@ -60,8 +55,7 @@ struct Doctor: ParsableCommand {
                 )
             )
         }
-        let token = getenv("SHMGATE_TOKEN").map { String(cString: $0) }
-        let probe = GatewayProbe(address.reachable, token: token, isExpected: listen != nil, directory: segments)
+        let probe = GatewayProbe(client, isExpected: gateway.isNamed, directory: segments)
         findings += probe.findings()
         if json { printJSON(findings) } else { printText(findings) }
         if findings.contains(where: { $0.level == .fail }) { throw ExitCode(1) }

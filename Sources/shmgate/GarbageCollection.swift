@@ -60,7 +60,7 @@ struct GarbageCollection: ParsableCommand {
             report = GarbageReport(search, directory: path, olderThan: olderThan)
             if yes { try report.remove(in: segments) }
         } catch {
-            throw StartFailure(description: "Cannot use the directory \(path): \(error)")
+            throw StartFailure(directory: path, error)
         }
         if json { report.printJSON() } else { report.printText() }
         if report.hasFailed { throw ExitCode(2) }

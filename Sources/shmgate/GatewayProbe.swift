@@ -16,8 +16,8 @@ struct GatewayProbe {
     /// A name that nobody else gives.
     private let name = "shmgate-doctor-\(UUID.random())"
 
-    init(_ address: ListenAddress, token: String?, isExpected: Bool, directory: SegmentDirectory?) {
-        client = HTTPClient(address, headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [])
+    init(_ client: HTTPClient, isExpected: Bool, directory: SegmentDirectory?) {
+        self.client = client
         self.isExpected = isExpected
         self.directory = directory
     }
@@ -28,7 +28,7 @@ struct GatewayProbe {
             _ = try client.send("GET", "/healthz")
         } catch {
             let expected = "a gateway at \(client.address)"
-            let advice = "start one with shmgate serve, or say where it is with --listen"
+            let advice = "start one with shmgate serve, or say where it is with --listen or --url"
             let found = "none answers: \(error)"
             return [
                 isExpected

@@ -11,36 +11,24 @@ struct Health: ParsableCommand {
             Examples:
               shmgate health
               shmgate health --listen 127.0.0.1:9000
+              shmgate health --url https://data.example.org --ca authority.pem
+              shmgate health --url unix:/run/shmgate/shmgate.sock
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "Where the gateway listens. (default: SHMGATE_LISTEN, else 127.0.0.1:8080)",
-            valueName: "host:port"
-        )
-    )
-    var listen: ListenAddress?
+    @OptionGroup
+    var gateway: GatewaySettings
 
     func run() throws {
-        let address = try setting(listen, "LISTEN", default: defaultAddress())
+        let client = try gateway.client(sendsToken: false)
         do {
-            let status = try HealthCheck.status(of: address.reachable, path: "/readyz")
-            guard status == 200 else { throw StartFailure(description: "the gateway at \(address) answered \(status)") }
+            let status = try client.send("GET", "/readyz").status
+            guard status == 200 else {
+                throw StartFailure(.other, "the gateway at \(client.address) answered \(status)")
+            }
             print("ready")
         } catch {
-            throw StartFailure(description: "not ready: \(error)")
-        }
-    }
-}
-
-extension ListenAddress {
-    /// The address to connect to where a gateway listens on all.
-    var reachable: ListenAddress {
-        switch host {
-        case "0.0.0.0": ListenAddress("127.0.0.1:\(port)") ?? self
-        case "::": ListenAddress("[::1]:\(port)") ?? self
-        default: self
+            throw StartFailure(.other, "not ready: \(error)")
         }
     }
 }

@@ -13,21 +13,22 @@ struct Serve: ParsableCommand {
             Every setting is also an environment variable: --listen is SHMGATE_LISTEN, --max-body SHMGATE_MAX_BODY, \
             and so on; a flag beats its variable.
 
+            Exit status: 0 behind SIGTERM or SIGINT; 64 for wrong usage, 66 for a file or a directory that is not \
+            there, 69 if another process listens there, 77 if this user may not do that, 78 for a certificate, a file \
+            of tokens or an address that cannot be used, 1 for anything else.
+
             Examples:
               shmgate serve
               shmgate serve --listen 127.0.0.1:0 --directory /dev/shm --mode 0640
+              shmgate serve --listen 127.0.0.1:8080 --listen unix:/run/shmgate/shmgate.sock
               shmgate serve --listen 0.0.0.0:8080 --tokens /etc/shmgate/tokens
+              shmgate serve --listen '[::]:8443' --tokens tokens --tls-cert chain.pem --tls-key key.pem
               SHMGATE_LISTEN=0.0.0.0:8080 shmgate serve --insecure
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "Where to listen; port 0 takes a free one. (default: 127.0.0.1:8080)",
-            valueName: "host:port"
-        )
-    )
-    var listen: ListenAddress?
+    @OptionGroup(title: "Listening")
+    var listening: ListenSettings
 
     @Option(help: ArgumentHelp("The directory of the segments, a tmpfs. (default: /dev/shm)", valueName: "path"))
     var directory: String?
@@ -100,14 +101,17 @@ struct Serve: ParsableCommand {
     var accessSettings: AccessSettings
 
     func run() throws {
-        let address = try setting(listen, "LISTEN", default: defaultAddress())
+        let inherited = ServiceManager.takeSockets()
+        let addresses = try listening.addresses(inherited: inherited)
         let path = try setting(directory, "DIRECTORY", default: "/dev/shm")
         let threads = try setting(threads, "THREADS", default: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         let maxBodyBytes = try setting(maxBody, "MAX_BODY", default: ByteCount(1 << 30)).value
         let mode = try setting(mode, "MODE", default: PermissionBits(0o600)).value
         guard maxBodyBytes > 0 else { throw ValidationError("Expected a --max-body of at least 1 byte, got 0.") }
         guard (1...256).contains(threads) else { throw ValidationError("Expected 1 to 256 threads, got \(threads).") }
-        let access = try accessSettings.start(listening: address)
+        let needsCertificates = try listening.asksForCertificates()
+        let access = try accessSettings.start(needsCertificates: needsCertificates)
+        let certificate = try listening.certificate()
         let machineBytes = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
         let memoryBytes = min(machineBytes, ContainerMemory.ofThisProcess.limitBytes ?? .max)
         let quarter = ByteCount(max(memoryBytes / 4, 64 << 20))
@@ -118,9 +122,20 @@ struct Serve: ParsableCommand {
             from: try setting(compressFrom, "COMPRESS_FROM", default: ByteCount(1 << 10)).value
         )
         let origins = try self.origins()
-        var configuration = Server.Configuration(listen: [address], threads: threads)
+        var configuration = Server.Configuration(listen: addresses, threads: threads)
+        configuration.inherited = inherited
+        configuration.socketMode = try listening.mode()
+        configuration.certificate = certificate
+        let beyond: [ListenAddress]
+        do {
+            beyond = try configuration.addressesBeyondThisMachine()
+        } catch {
+            throw StartFailure(error)
+        }
+        let isLocalOnly = beyond.isEmpty
+        if !isLocalOnly { try accessSettings.requireSome(access, beyond.map(\.description)) }
         let descriptors = raiseDescriptorLimit()
-        try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: address.isLoopback)
+        try limits.apply(to: &configuration, descriptors: descriptors, isLocalOnly: isLocalOnly)
         let kept = try setting(stateDirectory, "STATE_DIRECTORY", default: "")
         let stateDirectory = kept.isEmpty ? nil : kept
         let (logger, events) = try logs.start()
@@ -142,7 +157,7 @@ struct Serve: ParsableCommand {
                     maxBodyBytes: maxBodyBytes,
                     snapshotMemoryBytes: snapshotMemoryBytes,
                     uploadMemoryBytes: uploadMemoryBytes,
-                    isLocalOnly: address.isLoopback && !access.asksForTokens,
+                    isLocalOnly: isLocalOnly && !access.asks,
                     compression: compression,
                     origins: origins
                 ),
@@ -161,7 +176,7 @@ struct Serve: ParsableCommand {
                 )
             }
         } catch {
-            throw StartFailure(description: "Cannot use the directory \(path): \(error)")
+            throw StartFailure(directory: path, error)
         }
         if configuration.maxConnections > descriptors / 2 {
             logger.warning(
@@ -175,24 +190,31 @@ struct Serve: ParsableCommand {
         do {
             try server.start()
         } catch {
-            throw StartFailure(description: "Cannot start: \(error)")
+            throw StartFailure(error)
         }
         if access.asksForTokens {
             logger.info("asking for tokens", metadata: ["tokens": "\(access.tokenCount)"])
-        } else if !address.isLoopback {
+        } else if needsCertificates {
+            logger.info("asking for client certificates; who has one may do everything")
+        } else if !isLocalOnly {
             logger.warning("listening beyond this machine without access control (--insecure)")
-        } else {
+        } else if server.urls.contains(where: { !$0.hasPrefix("unix:") }) {
             logger.info("loopback is no authentication: every user of this machine can reach this port")
         }
-        let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-        print("listening on http://\(host):\(server.port)")
+        if let warning = certificate?.warning { logger.warning("\(warning)") }
+        for url in server.urls { print("listening on \(url)") }
         fflush(nil)
+        ServiceManager.notify("READY=1\nSTATUS=listening on \(server.urls.joined(separator: ", "))")
 
         var received: Int32 = 0
         while sigwait(&signals, &received) == 0, received == SIGHUP {
-            let outcome = accessSettings.reread(into: access)
-            logger.log(level: outcome.isBad ? .error : .info, "\(outcome.text)")
+            ServiceManager.notify("RELOADING=1\nMONOTONIC_USEC=\(ServiceManager.monotonicMicroseconds)")
+            let outcomes = [accessSettings.reread(into: access), listening.reread(into: server)].compactMap(\.self)
+            if outcomes.isEmpty { logger.info("nothing to read again: there are no tokens and no certificate") }
+            for (isBad, text) in outcomes { logger.log(level: isBad ? .error : .info, "\(text)") }
+            ServiceManager.notify("READY=1")
         }
+        ServiceManager.notify("STOPPING=1\nSTATUS=finishing what runs")
         logger.info("stopping: finishing what runs")
         service.drain()
         server.stop(drainSeconds: 10)
@@ -228,11 +250,6 @@ struct Serve: ParsableCommand {
         setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
         return Int(clamping: limit.rlim_cur)
     }
-}
-
-/// Why the gateway did not start, as one line for people.
-struct StartFailure: Error, CustomStringConvertible {
-    let description: String
 }
 
 extension Logger.Level {

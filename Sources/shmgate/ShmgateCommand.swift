@@ -1,5 +1,6 @@
 import ArgumentParser
 import Gateway
+import Glibc
 
 /// The program.
 @main
@@ -19,4 +20,17 @@ struct ShmgateCommand: ParsableCommand {
         version: Version.current,
         subcommands: [Serve.self, Health.self, TokenCommand.self, GarbageCollection.self, Doctor.self]
     )
+
+    /// Runs what the arguments say; a failure has an exit status of its cause.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as StartFailure {
+            _ = "Error: \(failure)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            Glibc.exit(failure.cause.rawValue)
+        } catch {
+            Self.exit(withError: error)
+        }
+    }
 }

@@ -51,6 +51,19 @@ struct AccessTests {
         for wrong in ["", "read,", "Read", "read write", ",", "all"] { #expect(Rights(wrong) == nil) }
     }
 
+    @Test("a line names a token, a user or a certificate")
+    func proofs() throws {
+        let text = "a plain:x read *\nb uid:0 read b-\nc cert:\(String(repeating: "Ab", count: 32)) write *\n"
+        let entries = try TokenFile(text).entries
+        #expect(entries.map(\.grant.id) == ["a", "b", "c"])
+        #expect(entries[1].proof == .user(0) && entries[1].grant.prefix == "b-")
+        #expect(entries[2].proof == .certificate(fingerprint: String(repeating: "ab", count: 32)))
+        for wrong in ["uid:", "uid:+1", "uid:1x", "uid:65534", "uid:4294967296", "cert:", "cert:00", "user:1"] {
+            #expect(throws: TokenFileError.self) { try TokenFile("a \(wrong) read *\n") }
+        }
+        #expect(throws: TokenFileError.self) { try TokenFile("a uid:1 read *\nb uid:1 write *\n") }
+    }
+
     @Test("whatever a file of tokens has, it is read or refused")
     func anyBytes() {
         var random = SystemRandomNumberGenerator()

@@ -6,9 +6,11 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JSON = {"Content-Type": "application/json"}
@@ -56,10 +58,25 @@ class Answer:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix-domain socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Gateway:
     """`shmgate serve` over a directory of its own below /dev/shm."""
 
-    def __init__(self, *flags, directory=None, user=None, prefix=()):
+    def __init__(self, *flags, directory=None, user=None, prefix=(), listen=("127.0.0.1:0",), trust=None):
+        self.listen = listen
+        self.trust = trust  # an ssl.SSLContext, for https
         self.prefix = prefix  # of the command line, such as a program that runs another elsewhere
         self.user = user if os.getuid() == 0 else None
         self.program = reachable_copy() if self.user else binary()
@@ -71,7 +88,11 @@ class Gateway:
     def start(self):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [*self.prefix, self.program, "serve", "--listen", "127.0.0.1:0", "--directory", self.directory, "--threads", "2", *self.flags],
+            [
+                *(*self.prefix, self.program, "serve", "--directory", self.directory, "--threads", "2"),
+                *(f"--listen={address}" for address in self.listen),
+                *self.flags,
+            ],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
@@ -79,17 +100,27 @@ class Gateway:
             group=self.user,
             extra_groups=[] if self.user else None,
         )
-        line = self.process.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:"), (line, self.errors())
-        self.port = int(line.rsplit(":", 1)[1])
+        self.urls = []
+        for _ in self.listen:
+            line = self.process.stdout.readline()
+            assert line.startswith("listening on "), (line, self.errors())
+            self.urls.append(line.removeprefix("listening on ").rstrip("\n"))
+        url = urllib.parse.urlsplit(self.urls[0])
+        self.port = url.port
         self.connection = self.connect()
 
     def errors(self):
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def connect(self, number=0):
+        """A connection to the first of the addresses, or to another one."""
+        url = urllib.parse.urlsplit(self.urls[number])
+        if url.scheme == "unix":
+            return UnixConnection(url.path)
+        if url.scheme == "https":
+            return http.client.HTTPSConnection("localhost", url.port, timeout=60, context=self.trust)
+        return http.client.HTTPConnection(url.hostname, url.port, timeout=60)
 
     def request(self, method, path, body=..., headers=None, connection=None):
         connection = connection or self.connection

@@ -60,19 +60,19 @@ import Testing
             address.sin6_family = sa_family_t(AF_INET6)
             inet_pton(AF_INET6, text, &address.sin6_addr)
             return withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { PeerAddress($0) }
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { PeerAddress($0, -1) }
             }
         }
         #expect(key("2001:db8::1") == key("2001:db8::ffff:1"))
         #expect(key("2001:db8::1") != key("2001:db8:0:1::1"))
-        #expect(PeerAddress(nil) == .other)
+        #expect(PeerAddress(nil, -1) == .other)
     }
 
     @Test("the acceptor takes a batch and then looks at everything else")
     func batch() throws {
         try withServer { server in
             guard let address = ListenAddress("127.0.0.1:0") else { throw ClientFailure(text: "no address") }
-            let socket = try ListeningSocket(address)
+            let socket = try ListeningSocket(address, fileMode: 0o600, isSecure: false)
             let acceptor = Acceptor(server: server.server, sockets: [socket])
             defer { acceptor.stop() }
             let clients = try (0..<(Acceptor.batch + 10)).map { _ in try RawClient(port: socket.port) }
@@ -89,7 +89,7 @@ import Testing
     @Test("those turned away never hold more than a few descriptors, and none for long")
     func turnedAway() throws {
         guard let address = ListenAddress("127.0.0.1:0") else { throw ClientFailure(text: "no address") }
-        let socket = try ListeningSocket(address)
+        let socket = try ListeningSocket(address, fileMode: 0o600, isSecure: false)
         defer { close(socket.descriptor) }
         var turnedAway = TurnedAway()
         let clients = try (0..<(TurnedAway.most + 5)).map { _ in

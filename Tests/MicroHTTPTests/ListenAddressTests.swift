@@ -10,13 +10,32 @@ import Testing
     func reads(text: String) throws {
         let address = try #require(ListenAddress(text))
         #expect(address.description == text)
-        #expect(!address.host.contains("["))
+        guard case .tcp(let host, _) = address else {
+            Issue.record("expected a host")
+            return
+        }
+        #expect(!host.contains("["))
+    }
+
+    @Test("a file of a socket is an address that only this machine reaches", arguments: ["/run/a.sock", "a", "/é:1"])
+    func unix(path: String) throws {
+        let address = try #require(ListenAddress("unix:\(path)"))
+        #expect(address == .unix(path: path) && address.description == "unix:\(path)")
+        #expect(address.isUnix && address.isLocal && address.reachable == address)
+    }
+
+    @Test("where a server listens on all addresses it is asked on loopback")
+    func reachable() throws {
+        for (all, one) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:2", "[::1]:2"), ("10.0.0.1:3", "10.0.0.1:3")] {
+            #expect(try #require(ListenAddress(all)).reachable.description == one)
+        }
     }
 
     @Test(
         "what is no address is none",
         arguments: [
-            "", ":", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1", "::1:80",
+            "", ":", ":80", "unix:", "unix:a\u{0}b", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+            "127.0.0.1:+1", "::1:80",
             "[]:80",
             "[::1]", "[::1:80", "::1]:80", "127.0.0.1:http", "127.0.0.1: 80",
         ]
@@ -34,7 +53,7 @@ import Testing
         ]
     )
     func loopback(text: String, isLoopback: Bool) throws {
-        #expect(try #require(ListenAddress(text)).isLoopback == isLoopback)
+        #expect(try #require(ListenAddress(text)).isLocal == isLoopback)
     }
 
     @Test("a server answers on IPv6 and is asked for its health")

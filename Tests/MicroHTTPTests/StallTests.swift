@@ -171,7 +171,11 @@ import Testing
             log: { _, _ in }
         )
         defer { server.workers.stop() }
-        let record = ConnectionRecord(descriptor: ends[0], peer: .other, loop: EventLoop(server: server))
+        let record = ConnectionRecord(
+            descriptor: ends[0],
+            peer: .other,
+            loop: EventLoop(server: server, certificate: nil)
+        )
         let second: Int64 = 1_000_000_000
         #expect(!record.hasVanished(at: 0))
         #expect(!record.hasVanished(at: 9 * second))
@@ -195,7 +199,7 @@ import Testing
             log: { _, _ in }
         )
         defer { server.workers.stop() }
-        let record = ConnectionRecord(descriptor: -1, peer: .other, loop: EventLoop(server: server))
+        let record = ConnectionRecord(descriptor: -1, peer: .other, loop: EventLoop(server: server, certificate: nil))
         let minute: Int64 = 60_000_000_000
         let start = monotonicNs()
         #expect(!record.isOverdue(at: start + minute - 1_000_000_000, server.configuration))

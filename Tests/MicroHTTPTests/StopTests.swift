@@ -192,7 +192,7 @@ import Testing
                 for client in clients { client.close() }
                 #expect(eventually { server.server.activeConnections == 0 })
                 #expect(eventually { server.server.connections.total == 0 })
-                #expect(eventually { server.server.leastBusyLoop.connectionCount.current == 0 })
+                #expect(eventually { server.server.leastBusyLoop(isSecure: false).connectionCount.current == 0 })
             }
             let another = try server.connect()
             #expect(try another.ask(get).status == 200)

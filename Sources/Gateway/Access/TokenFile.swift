@@ -14,11 +14,19 @@ package struct TokenFileError: Error, Equatable, CustomStringConvertible {
 /// A file of tokens: a line for each, `<id> <secret> <rights> <prefix>`; `#` starts a comment.
 ///
 /// A secret is `plain:<token>` or `sha256:<salt>:<hex>`, the SHA-256 of the salt's characters and the token behind them.
+/// In its place may stand what a connection proves by itself: `uid:<number>`, the user at the other end of a Unix-domain
+/// socket, or `cert:<hex>`, the SHA-256 of the certificate that a client shows.
 struct TokenFile {
+    /// How somebody shows who he is.
+    enum Proof: Equatable {
+        case token(salt: String, digest: Digest)
+        case user(UInt32)
+        case certificate(fingerprint: String)
+    }
+
     struct Entry {
         let grant: Grant
-        let salt: String
-        let digest: Digest
+        let proof: Proof
     }
 
     let entries: [Entry]
@@ -42,6 +50,10 @@ struct TokenFile {
             let entry = try Self.entry(words, line: index + 1)
             guard ids.insert(entry.grant.id ?? "").inserted else {
                 throw TokenFileError(line: index + 1, expected: "an id that no line before has")
+            }
+            if case .token = entry.proof {
+            } else if entries.contains(where: { $0.proof == entry.proof }) {
+                throw TokenFileError(line: index + 1, expected: "a user or a certificate that no line before has")
             }
             entries.append(entry)
         }
@@ -74,11 +86,23 @@ struct TokenFile {
             let token = words[1].dropFirst("plain:".count)
             guard BearerToken.isToken(token) else { throw wrong("plain: and a token of \(BearerToken.alphabet)") }
             let salt = Secret.random(byteCount: 16)
-            return Entry(grant: grant, salt: salt, digest: Digest(salt: salt.utf8, secret: token.utf8))
+            return Entry(grant: grant, proof: .token(salt: salt, digest: Digest(salt: salt.utf8, secret: token.utf8)))
         case ("sha256", 3):
             guard let digest = Digest(hex: parts[2]) else { throw wrong("64 hexadecimal digits behind the salt") }
-            return Entry(grant: grant, salt: String(parts[1]), digest: digest)
-        default: throw wrong("a secret plain:<token> or sha256:<salt>:<hex>")
+            return Entry(grant: grant, proof: .token(salt: String(parts[1]), digest: digest))
+        case ("uid", 2):
+            guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let user = UInt32(parts[1]) else {
+                throw wrong("uid: and the number of a user")
+            }
+            // In a user namespace it stands for every user that has no number there.
+            guard user != 65_534 else { throw wrong("a user that can be told from others, which 65534 cannot") }
+            return Entry(grant: grant, proof: .user(user))
+        case ("cert", 2):
+            guard let digest = Digest(hex: parts[1]) else {
+                throw wrong("cert: and the SHA-256 of a certificate, 64 hexadecimal digits without colons")
+            }
+            return Entry(grant: grant, proof: .certificate(fingerprint: digest.hex))
+        default: throw wrong("a secret plain:<token> or sha256:<salt>:<hex>, or uid:<number> or cert:<hex>")
         }
     }
 
