@@ -21,9 +21,9 @@ help: ## list the targets
 run: build ## install what is missing, build release, serve on http://127.0.0.1:8080 (ARGS= passes flags)
 	@exec "$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate" serve $(ARGS)
 
-build: ## install what is missing, build release
+build: ## install what is missing, build release: one program that needs no toolchain to run
 	@Scripts/install-dependencies.sh
-	swift build -c release --scratch-path "$$SCRATCH" --product shmgate
+	swift build -c release --static-swift-stdlib --scratch-path "$$SCRATCH" --product shmgate
 
 test: ## install what is missing, run every check and every test
 	@Scripts/install-dependencies.sh test
@@ -50,7 +50,7 @@ sanitize: ## run the Swift tests under the thread and the address sanitizer
 
 bench: ## measure against nginx (ARGS=--quick for a short run)
 	@Scripts/install-dependencies.sh bench
-	swift build -c release --scratch-path "$$SCRATCH" --product shmgate
+	swift build -c release --static-swift-stdlib --scratch-path "$$SCRATCH" --product shmgate
 	@binary="$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate"; \
 	python3 Benchmarks/run.py --gateway "$$binary" $(ARGS)
 

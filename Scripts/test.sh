@@ -29,7 +29,8 @@ Scripts/check.sh || status=1
 
 headline "build"
 swift build --build-tests --scratch-path "$scratch" --explicit-target-dependency-import-check error
-swift build -c release --product shmgate --scratch-path "$scratch" --explicit-target-dependency-import-check error
+swift build -c release --static-swift-stdlib --product shmgate --scratch-path "$scratch" \
+    --explicit-target-dependency-import-check error
 binary=$(swift build -c release --scratch-path "$scratch" --show-bin-path)/shmgate
 make_venv .venv-test Tests/Interop/requirements.txt
 make_venv .venv-pandas2 Tests/Interop/requirements-pandas2.txt
