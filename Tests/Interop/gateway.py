@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -32,6 +33,13 @@ def reachable_copy():
     directory = tempfile.mkdtemp(prefix="shmgate-program-")
     os.chmod(directory, 0o755)
     return shutil.copy(binary(), directory)
+
+
+def settings_of_help():
+    """The environment variables of `shmgate serve`, as its help has the flags."""
+    told = subprocess.run([binary(), "serve", "--help"], check=True, capture_output=True, text=True).stdout
+    flags = set(re.findall(r"^  --([a-z-]+)", told, re.M)) - {"help", "version"}
+    return {"SHMGATE_" + flag.upper().replace("-", "_") for flag in flags}
 
 
 def await_that(condition, what="what was to come", every=0.002):

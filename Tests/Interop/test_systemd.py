@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from gateway import ROOT, await_that, binary
+from gateway import await_that, binary, settings_of_help
 from systemd_machine import UNITS, Machine, obstacle
 
 ALICE, BOB = 4_201, 4_202
@@ -23,13 +23,6 @@ doctor plain:secret-of-doctor read,write,create,unlink,admin *
 """
 SOCKET = ["curl", "-sS", "--max-time", "60", "--unix-socket", "/run/shmgate/shmgate.sock"]
 ARRAY = {"kind": "ndarray", "dtype": "int64", "shape": [4]}
-
-
-def settings_of_help():
-    """The environment variables of `shmgate serve --help`."""
-    told = subprocess.run([binary(), "serve", "--help"], check=True, capture_output=True, text=True).stdout
-    flags = set(re.findall(r"^  --([a-z-]+)", told, re.M)) - {"help", "version"}
-    return {"SHMGATE_" + flag.upper().replace("-", "_") for flag in flags}
 
 
 @pytest.fixture
