@@ -76,6 +76,8 @@ final class OpenSegment: Sendable {
 final class Catalog: Sendable {
     let directory: SegmentDirectory
     let pins: PinKeeper
+    /// How much segments may take; nil for as much as there is.
+    let budget: SegmentBudget?
     let attachments = Attachments()
     private let open = Locked<[SegmentName: OpenSegment]>([:])
     /// So many stay open: the kernel allows a process some 65,000 mappings, and each that was written to keeps a
@@ -88,7 +90,8 @@ final class Catalog: Sendable {
     /// How many ``tidy()`` has looked at so far.
     private let tidied = Atomic(0)
 
-    init(_ directory: SegmentDirectory, pins: PinKeeper) {
+    init(_ directory: SegmentDirectory, pins: PinKeeper, budget: SegmentBudget? = nil) {
+        self.budget = budget
         self.directory = directory
         self.pins = pins
     }

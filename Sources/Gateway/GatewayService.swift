@@ -21,6 +21,8 @@ package final class GatewayService: Service {
         package var compression: Compression
         /// Which web pages of other origins may read answers.
         package var origins: AllowedOrigins
+        /// How much segments may take.
+        package var limits: [SegmentLimit]
 
         /// Settings as given.
         package init(
@@ -30,8 +32,10 @@ package final class GatewayService: Service {
             uploadMemoryBytes: Int = 1 << 30,
             isLocalOnly: Bool = true,
             compression: Compression = Compression(),
-            origins: AllowedOrigins = .none
+            origins: AllowedOrigins = .none,
+            limits: [SegmentLimit] = []
         ) {
+            self.limits = limits
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
             self.snapshotMemoryBytes = snapshotMemoryBytes
@@ -72,7 +76,15 @@ package final class GatewayService: Service {
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
-        catalog = Catalog(directory, pins: try PinKeeper(directory, events, log: log))
+        let limits = configuration.limits
+        catalog = Catalog(
+            directory,
+            pins: try PinKeeper(directory, events, log: log),
+            budget: limits.isEmpty ? nil : try SegmentBudget(directory, limits: limits)
+        )
+        if let failure = catalog.budget?.failure {
+            log(.warning, "each creation looks at all segments, for the kernel does not watch their names: \(failure)")
+        }
         sweeper = try ExpirySweeper(catalog, events, log: log)
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }

@@ -25,13 +25,13 @@ package final class NameWatch: Sendable {
     /// How often everything is looked at without a watch.
     private static let blindMilliseconds: Int32 = 1_000
 
-    /// Watches from now on.
-    package init(_ directory: SegmentDirectory) throws(SegmentError) {
+    /// Watches from now on; names that were free before are told only to who asks for them.
+    package init(_ directory: SegmentDirectory, tellsNew: Bool = false) throws(SegmentError) {
         bell = shmgate_bell()
         guard bell >= 0 else { throw .system(SystemError("eventfd")) }
         let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        // A name that is created was free before, and its loss was told then.
-        let changes = UInt32(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
+        var changes = UInt32(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
+        if tellsNew { changes |= UInt32(IN_CREATE) }
         if number >= 0, inotify_add_watch(number, directory.path, changes) >= 0 {
             events = number
             failure = nil

@@ -31,15 +31,10 @@ public final class SegmentDraft: Sendable {
         isReadOnly: Bool = false,
         lifetimeSeconds: Double? = nil
     ) throws(SegmentError) {
-        precondition(header.count <= ControlPage.maximumHeaderBytes, "a header has at most 16 MiB")
         self.directory = directory
         self.mode = mode
         dataOffset = ControlPage.dataOffset(headerBytes: header.count)
-        let (sum, overflow) = dataOffset.addingReportingOverflow(dataBytes)
-        guard !overflow, sum <= Int.max - ControlPage.pageBytes else {
-            throw .outOfSpace("expected a segment that a machine can hold, got \(dataBytes) bytes")
-        }
-        totalBytes = roundUp(sum, to: ControlPage.pageBytes)
+        totalBytes = try Self.totalBytes(headerBytes: header.count, dataBytes: dataBytes)
         temporaryName = ".shmgate-tmp-\(uuid.hexadecimal)"
         try directory.requireFree(totalBytes)
         file = try directory.createTemporary(temporaryName)
@@ -73,6 +68,16 @@ public final class SegmentDraft: Sendable {
     }
 
     deinit { directory.unlinkTemporary(temporaryName) }
+
+    /// The size that a segment will have, control page, header and buffers together.
+    package static func totalBytes(headerBytes: Int, dataBytes: Int) throws(SegmentError) -> Int {
+        precondition(headerBytes <= ControlPage.maximumHeaderBytes, "a header has at most 16 MiB")
+        let (sum, overflow) = ControlPage.dataOffset(headerBytes: headerBytes).addingReportingOverflow(dataBytes)
+        guard !overflow, sum <= Int.max - ControlPage.pageBytes else {
+            throw .outOfSpace("expected a segment that a machine can hold, got \(dataBytes) bytes")
+        }
+        return roundUp(sum, to: ControlPage.pageBytes)
+    }
 
     /// Copies packed bytes into a region, which has to lie inside the buffers: from a request, that is checked before.
     public func fill(_ region: Region, from packed: UnsafeRawPointer) throws(SegmentError) {

@@ -83,6 +83,9 @@ struct Serve: ParsableCommand {
     )
     var corsOrigin: [String] = []
 
+    @OptionGroup(title: "Limits for segments")
+    var budget: BudgetSettings
+
     @OptionGroup(title: "Limits for clients")
     var limits: ClientLimits
 
@@ -122,6 +125,7 @@ struct Serve: ParsableCommand {
             from: try setting(compressFrom, "COMPRESS_FROM", default: ByteCount(1 << 10)).value
         )
         let origins = try self.origins()
+        let segmentLimits = try budget.limits()
         var configuration = Server.Configuration(listen: addresses, threads: threads)
         configuration.inherited = inherited
         configuration.socketMode = try listening.mode()
@@ -159,7 +163,8 @@ struct Serve: ParsableCommand {
                     uploadMemoryBytes: uploadMemoryBytes,
                     isLocalOnly: isLocalOnly && !access.asks,
                     compression: compression,
-                    origins: origins
+                    origins: origins,
+                    limits: segmentLimits
                 ),
                 access: access,
                 stateDirectory: stateDirectory,

@@ -69,11 +69,21 @@ func setting<Value: ExpressibleByArgument>(
 ) throws -> Value {
     if let flag { return flag }
     guard let raw = getenv("SHMGATE_\(variable)") else { return value() }
-    let text = String(cString: raw)
+    return try parse(String(cString: raw), variable)
+}
+
+private func parse<Value: ExpressibleByArgument>(_ text: String, _ variable: String) throws -> Value {
     guard let parsed = Value(argument: text) else {
         throw ValidationError("The environment variable SHMGATE_\(variable) has no valid value: \(text)")
     }
     return parsed
+}
+
+/// The same of a setting that has no default.
+func optionalSetting<Value: ExpressibleByArgument>(_ flag: Value?, _ variable: String) throws -> Value? {
+    if let flag { return flag }
+    guard let raw = getenv("SHMGATE_\(variable)") else { return nil }
+    return try parse(String(cString: raw), variable)
 }
 
 /// The address that both commands take if nobody says another.

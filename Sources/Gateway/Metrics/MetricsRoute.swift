@@ -125,6 +125,22 @@ struct MetricsRoute {
         text.single("shmgate_segments_corrupt", .gauge, broken, "Files with the magic of a segment that are none.")
         text.single("shmgate_tmpfs_size_bytes", .gauge, capacity.totalBytes, "Size of the directory's file system.")
         text.single("shmgate_tmpfs_free_bytes", .gauge, capacity.freeBytes, "What of it is free.")
+        if let budget = catalog.budget { try writeLimits(budget, &text) }
+    }
+
+    /// What `--max-bytes`, `--max-segments` and `--quota` allow, and what is taken of it, by prefix.
+    private func writeLimits(_ budget: SegmentBudget, _ text: inout MetricsText) throws {
+        let usage = try budget.usage()
+        func family(_ name: StaticString, _ help: StaticString, _ value: (SegmentLimit, SegmentUsage) -> Int?) {
+            text.family(name, .gauge, help)
+            for (limit, used) in zip(budget.limits, usage) {
+                if let value = value(limit, used) { text.sample(value, [("prefix", limit.prefix)]) }
+            }
+        }
+        family("shmgate_limit_bytes", "The most bytes of the segments with a prefix.") { limit, _ in limit.maxBytes }
+        family("shmgate_limit_segments", "The most segments with a prefix.") { limit, _ in limit.maxCount }
+        family("shmgate_limit_used_bytes", "Bytes of the segments with a prefix.") { $1.bytes }
+        family("shmgate_limit_used_segments", "Segments with a prefix.") { $1.count }
     }
 
     private func writeWaits(_ text: inout MetricsText) {

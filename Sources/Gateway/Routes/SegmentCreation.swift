@@ -39,7 +39,8 @@ struct SegmentCreation {
         if !order.replaces, try catalog.directory.isTaken(order.name) {
             throw SegmentError.alreadyExists(order.name.description)
         }
-        let draft = try draft(order, context)
+        let (draft, share) = try draft(order, context)
+        defer { withExtendedLifetime(share) {} }
         let isReplaced = try draft.publish(
             as: order.name,
             replacing: order.replaces,
@@ -72,9 +73,10 @@ struct SegmentCreation {
             if !mayReplace { throw SegmentError.alreadyExists(name.description) }
         }
         if format == .raw { throw Self.unsupported(exchange) }
-        let draft =
+        let (draft, share) =
             try order.map { try self.draft($0, context) }
-            ?? (format == .npy ? npy(exchange, context) : table(context, format))
+            ?? (format == .npy ? npy(name, exchange, context) : table(name, context, format))
+        defer { withExtendedLifetime(share) {} }
         let isReplaced: Bool
         do throws(SegmentError) {
             isReplaced = try draft.publish(
@@ -113,20 +115,24 @@ struct SegmentCreation {
         )
     }
 
-    private func draft(_ order: CreationOrder, _ context: RequestContext) throws -> SegmentDraft {
+    /// A segment that is being made, and its room in the budget, if there is one.
+    private typealias CountedDraft = (draft: SegmentDraft, share: BudgetShare?)
+
+    private func draft(_ order: CreationOrder, _ context: RequestContext) throws -> CountedDraft {
         let header = try SegmentHeader(layout: order.layout, attrs: order.attrs)
         let contents = try order.contents(of: header)
-        let draft = try draft(
+        let counted = try draft(
             header,
+            for: order.name,
             mode: order.mode ?? defaultMode,
             isReadOnly: order.isReadOnly,
             lifetimeSeconds: order.lifetimeSeconds
         )
-        try contents.write(to: draft)
-        return draft
+        try contents.write(to: counted.draft)
+        return counted
     }
 
-    private func npy(_ exchange: Exchange, _ context: RequestContext) throws -> SegmentDraft {
+    private func npy(_ name: SegmentName, _ exchange: Exchange, _ context: RequestContext) throws -> CountedDraft {
         let npy = try NpyHeader(reading: exchange.body)
         let layout = NdarrayLayout(dtype: npy.dtype, shape: npy.shape)
         let header = try SegmentHeader(layout: LayoutNode(layout), attrs: "{}")
@@ -135,13 +141,13 @@ struct SegmentCreation {
         let room = try WriteRoom(budget, for: 0, until: context.deadline)
         defer { withExtendedLifetime(room) {} }
         let bytes = try BinaryBody(body).bytes(for: part, in: room)
-        let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
         let place = Region(byteOffset: header.arrays[0].byteOffset, itemByteCount: bytes.count, axes: [])
-        try draft.fill(place, from: bytes)
-        return draft
+        try counted.draft.fill(place, from: bytes)
+        return counted
     }
 
-    private func table(_ context: RequestContext, _ format: Format) throws -> SegmentDraft {
+    private func table(_ name: SegmentName, _ context: RequestContext, _ format: Format) throws -> CountedDraft {
         let table = try ArrowBody(reading: context.exchange.body, asFile: format == .arrowFile, limit: maxBodyBytes)
         let (layout, attrs) = try table.frame(limit: maxBodyBytes)
         let header = try SegmentHeader(layout: LayoutNode(layout), attrs: attrs)
@@ -149,9 +155,9 @@ struct SegmentCreation {
         let room = try WriteRoom(budget, for: needed, until: context.deadline)
         defer { withExtendedLifetime(room) {} }
         let contents = try Contents(of: header, from: table)
-        let draft = try draft(header, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
-        try contents.write(to: draft)
-        return draft
+        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        try contents.write(to: counted.draft)
+        return counted
     }
 
     /// For a segment that was made, and cannot be described: somebody unlinked it, or its mode lets nobody read it.
@@ -168,12 +174,15 @@ struct SegmentCreation {
 
     private func draft(
         _ header: SegmentHeader,
+        for name: SegmentName,
         mode: UInt32,
         isReadOnly: Bool,
         lifetimeSeconds: Double?
-    ) throws -> SegmentDraft {
+    ) throws -> CountedDraft {
         let json = header.json
-        return try json.withUnsafeBytes { bytes throws(SegmentError) in
+        let totalBytes = try SegmentDraft.totalBytes(headerBytes: json.count, dataBytes: header.dataBytes)
+        let share = try catalog.budget?.reserve(totalBytes, for: name)
+        let draft = try json.withUnsafeBytes { bytes throws(SegmentError) in
             try SegmentDraft(
                 in: catalog.directory,
                 header: bytes,
@@ -183,6 +192,7 @@ struct SegmentCreation {
                 lifetimeSeconds: lifetimeSeconds
             )
         }
+        return (draft, share)
     }
 
     private func answer(

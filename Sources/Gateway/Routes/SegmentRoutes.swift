@@ -84,9 +84,32 @@ struct SegmentRoutes {
         json.integer(Int64(capacity.totalBytes))
         json.key("free_bytes")
         json.integer(Int64(capacity.freeBytes))
+        if let budget = catalog.budget { try write(budget, to: &json, seenBy: context.grant) }
         json.endObject()
         json.endObject()
         return .json(json.finish(), headers: [("Cache-Control", asksWhoIsAttached ? "no-store" : "no-cache")])
+    }
+
+    /// The limits that are about names which the grant covers, all or some of them.
+    private func write(_ budget: SegmentBudget, to json: inout JSONWriter, seenBy grant: Grant) throws {
+        json.key("limits")
+        json.beginArray()
+        for (limit, used) in zip(budget.limits, try budget.usage()) {
+            guard limit.prefix.hasPrefix(grant.prefix) || grant.prefix.hasPrefix(limit.prefix) else { continue }
+            json.beginObject()
+            json.key("prefix")
+            json.string(limit.prefix)
+            for (key, most) in [("max_bytes", limit.maxBytes), ("max_segments", limit.maxCount)] {
+                json.key(key)
+                if let most { json.integer(Int64(most)) } else { json.null() }
+            }
+            json.key("used_bytes")
+            json.integer(Int64(used.bytes))
+            json.key("used_segments")
+            json.integer(Int64(used.count))
+            json.endObject()
+        }
+        json.endArray()
     }
 
     private func findAttached(_ description: inout Description, _ context: RequestContext) throws {
