@@ -4,18 +4,21 @@
 #     Scripts/test-image.sh [--no-build]
 #
 # IMAGE names the image (default shmgate:latest), ENGINE chooses the engine. --no-build checks an image that exists.
-# Checked: the image's own user is not root; the container runs as the host's user; it creates a segment; a process
-# of the host maps it under /dev/shm as that user, reads and writes; the gateway sees the write; it knows time zones;
-# the health check is green; the image is not larger than IMAGE_MAX_MB (default 256). Needs python3 with NumPy and curl
-# on the host.
+# Checked: the image's own user is not root, and it adds not more than IMAGE_MAX_MB (default 60) to its base; the
+# container runs as the host's user, without capabilities and on a root that it cannot write to; it creates a segment,
+# and a process of the host maps it under /dev/shm as that user, reads and writes; the gateway sees the write, and a
+# segment that the host made, and is refused one of another user; it knows time zones; the health check is green.
+# Needs python3 with NumPy and curl on the host; buildah needs crun or runc, and root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 image=${IMAGE:-shmgate:latest}
-limit_mb=${IMAGE_MAX_MB:-256}
+limit_mb=${IMAGE_MAX_MB:-60}
+base_image=$(sed -n 's/^FROM \(debian:[^ ]*\)$/\1/p' Dockerfile)
 name=shmgate-image-test-$$
 segment=image-test-$$
 container=
+bundle=
 pid=
 
 say() { printf '==> %s\n' "$*"; }
@@ -58,25 +61,41 @@ inspect() { # inspect DOCKER-TEMPLATE BUILDAH-TEMPLATE
     esac
 }
 
-image_bytes() {
+# bytes_of IMAGE: its size.
+bytes_of() {
     if [ "$engine" = buildah ]; then
-        buildah images --json "$image" | "$python" -c '
+        buildah images --json "$1" | "$python" -c '
 import json, re, sys
 size = json.load(sys.stdin)[0]["size"]
 number, unit = re.fullmatch(r"([\d.]+) *([A-Za-z]*)", str(size)).groups()
 print(int(float(number) * {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9}[unit.upper()]))'
     else
-        inspect '{{.Size}}' ''
+        # An engine may have built on a base that it does not list.
+        "$engine" image inspect "$1" >/dev/null 2>&1 || "$engine" pull -q "$1" >/dev/null
+        "$engine" image inspect --format '{{.Size}}' "$1"
     fi
 }
 
 free_port() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
+# runtime COMMAND…: the OCI runtime, with control groups of version 2 where it looks for them.
+runtime() {
+    local program
+    program=$(command -v crun || command -v runc) || die "buildah alone cannot run an image as it is meant; install crun"
+    if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then "$program" --cgroup-manager=disabled "$@"
+    else
+        unshare --mount sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec "$@"' - \
+            "$program" --cgroup-manager=disabled "$@"
+    fi
+}
+
 # in_container COMMAND…: runs it in the container, as its user.
 in_container() {
     case $engine in
-        buildah) buildah run --user "$uid:$gid" --env "SHMGATE_LISTEN=127.0.0.1:$port" \
-            --volume /dev/shm:/dev/shm "$container" -- "$@" ;;
+        buildah)
+            runtime exec --user "$uid:$gid" --env "SHMGATE_LISTEN=127.0.0.1:$port" --env PATH=/usr/local/bin:/usr/bin:/bin \
+                "$name" "$@"
+            ;;
         *) "$engine" exec "$container" "$@" ;;
     esac
 }
@@ -84,13 +103,17 @@ in_container() {
 start() {
     case $engine in
         buildah)
-            # buildah runs a command in the host's network, and has no detached mode.
+            # buildah has neither a read-only root nor a detached mode.
             container=$(buildah from --pull-never "$image")
-            in_container shmgate serve &
+            bundle=$(mktemp -d)
+            buildah inspect --type image "$image" | "$python" Scripts/image_bundle.py "$(buildah mount "$container")" \
+                "$uid:$gid" "SHMGATE_LISTEN=127.0.0.1:$port" >"$bundle/config.json"
+            runtime run --bundle "$bundle" "$name" &
             pid=$!
             ;;
         *)
             container=$("$engine" run --detach --name "$name" --user "$uid:$gid" --volume /dev/shm:/dev/shm \
+                --read-only --cap-drop ALL --security-opt no-new-privileges \
                 --publish "127.0.0.1:$port:8080" "$image")
             ;;
     esac
@@ -103,11 +126,11 @@ clean_up() {
     if [ "$status" -ne 0 ] && [ -n "$container" ] && [ "$engine" != buildah ]; then
         "$engine" logs "$container" >&2 || true
     fi
-    curl -s -o /dev/null -X DELETE "http://127.0.0.1:$port/segments/$segment" || true
+    for made in "$segment" "$segment-host" "$segment-other"; do rm -f "/dev/shm/$made"; done
     if [ -n "$pid" ]; then
-        # The command in the container is a descendant of `buildah run`: end it first, by its id.
-        for child in $(descendants "$pid"); do kill "$child" 2>/dev/null || true; done
+        runtime kill "$name" TERM || true
         wait "$pid" 2>/dev/null || true
+        rm -rf "$bundle"
     fi
     if [ -n "$container" ]; then
         if [ "$engine" = buildah ]; then buildah rm "$container" >/dev/null
@@ -116,23 +139,14 @@ clean_up() {
     exit "$status"
 }
 
-# shellcheck disable=SC2317
-descendants() {
-    local child
-    { cat "/proc/$1/task/"*/children 2>/dev/null || true; } | tr ' ' '\n' | while read -r child; do
-        descendants "$child"
-        printf '%s\n' "$child"
-    done
-}
-
 if [ "${1:-}" != --no-build ]; then
     say "building $image with $engine"
     build_image
 fi
 
-bytes=$(image_bytes)
-say "size: $((bytes / 1000000)) MB"
-[ "$bytes" -le "$((limit_mb * 1000000))" ] || die "the image is larger than $limit_mb MB"
+added=$(($(bytes_of "$image") - $(bytes_of "$base_image")))
+say "size beyond $base_image: $((added / 1000000)) MB"
+[ "$added" -le "$((limit_mb * 1000000))" ] || die "the image adds more than $limit_mb MB to its base"
 
 user=$(inspect '{{.Config.User}}' '{{.OCIv1.Config.User}}')
 say "the image's user: $user"
@@ -175,6 +189,23 @@ PYTHON
 answer=$(curl -sSf "$base/segments/$segment/data?slice=2")
 expected='{"dtype":"<f4","shape":[5],"data":[10.0,20.0,30.0,40.0,50.0]}'
 [ "$answer" = "$expected" ] || die "the gateway does not see what the host wrote: $answer"
+
+say "serving what the host made, and refusing what another user keeps to himself"
+as_user() { if [ "$(id -u)" -eq 0 ]; then setpriv --reuid "$uid" --regid "$gid" --clear-groups "$@"; else "$@"; fi; }
+as_user cp "/dev/shm/$segment" "/dev/shm/$segment-host"
+[ "$(curl -sSf "$base/segments/$segment-host/data?slice=2")" = "$expected" ] || die "a segment of the host is not seen"
+if [ "$(id -u)" -eq 0 ]; then
+    install -m 600 "/dev/shm/$segment" "/dev/shm/$segment-other"
+    status=$(curl -sS -o /dev/null -w '%{http_code}' "$base/segments/$segment-other/data")
+    [ "$status" = 403 ] || die "the segment of another user is $status, not 403"
+fi
+
+say "looking for a way out"
+kept=$(in_container sh -c 'for place in / /etc /usr/local/bin /var/lib; do touch $place/new 2>/dev/null || echo kept; done')
+[ "$(grep -c kept <<<"$kept")" -eq 4 ] || die "the root can be written to"
+in_container grep -q '^CapEff:[^0-9a-f]*0*$' /proc/1/status || die "the gateway has capabilities"
+in_container grep -q '^NoNewPrivs:[^0-9]*1$' /proc/1/status || die "the gateway could gain privileges"
+in_container grep -q "^Uid:[^0-9]*$uid" /proc/1/status || die "the gateway is another user than it was told"
 
 say "asking for a time zone"
 curl -sSf -o /dev/null -X DELETE "$base/segments/$segment"

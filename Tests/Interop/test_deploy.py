@@ -71,7 +71,7 @@ def test_a_gateway_that_is_told_so_serves_who_has_a_token_and_nobody_else(as_dep
 def test_without_tokens_it_does_not_start(path, tmp_path, tokens):
     place = tokens and tmp_path / tokens
     with pytest.raises(AssertionError, match="Cannot use the tokens of" if tokens else "without --tokens"):
-        told(path, ("SHMGATE_TOKENS", place), listen=["0.0.0.0:0"])
+        told(path, ("SHMGATE_TOKENS", place), listen=["0.0.0.0:0"], directory=str(tmp_path))
 
 
 def test_the_probes_are_answered_whoever_asks(as_deployed):
