@@ -178,6 +178,9 @@ package final class GatewayService: Service {
             return try writing.write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
             return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
+        case (.stats(let name, let path), _):
+            return try StatsReading(reading: DataReading(catalog: catalog, pool: pool))
+                .read(name, path: path, query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
         case (.writes, _): return try SeveralWrites(catalog: catalog, budget: pool.budget).write(query, context)

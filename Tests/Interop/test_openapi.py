@@ -57,7 +57,7 @@ def template(target):
     parts = target.partition("?")[0].split("/")
     if parts[1] == "segments" and len(parts) > 2:
         parts[2] = "{name}"
-        parts[4:] = ["{member}"] if len(parts) > 4 and parts[3] == "data" else parts[4:]
+        parts[4:] = ["{member}"] if len(parts) > 4 and parts[3] in ("data", "stats") else parts[4:]
     elif parts[1] == "zarr" and len(parts) > 2:
         parts[2:] = ["{name}", "{key}"] if "".join(parts[3:]) else ["{name}"]
     elif parts[1] == "layouts" and len(parts) > 2:

@@ -5,6 +5,7 @@ enum RouteKind: Int, CaseIterable {
     case segment
     case repair
     case data
+    case stats
     case reads
     case writes
     case zarr
@@ -23,6 +24,7 @@ enum RouteKind: Int, CaseIterable {
         case .segment: "/segments/{name}"
         case .repair: "/segments/{name}/repair"
         case .data: "/segments/{name}/data"
+        case .stats: "/segments/{name}/stats"
         case .reads: "/query"
         case .writes: "/patch"
         case .zarr: "/zarr/{name}"
@@ -44,6 +46,7 @@ extension Route {
         case .segment: .segment
         case .repair: .repair
         case .data: .data
+        case .stats: .stats
         case .reads: .reads
         case .writes: .writes
         case .zarr: .zarr

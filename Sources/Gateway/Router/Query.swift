@@ -80,7 +80,12 @@ struct Query {
 
     /// Takes a whole number.
     mutating func take(_ name: String, in range: ClosedRange<Int>, default value: Int) throws(Problem) -> Int {
-        guard let text = take(name) else { return value }
+        try take(name, in: range) ?? value
+    }
+
+    /// Takes a whole number; nil if it is not there.
+    mutating func take(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+        guard let text = take(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw Problem(
                 .invalidQuery,

@@ -7,6 +7,7 @@ enum Route {
     case segment(SegmentName)
     case repair(SegmentName)
     case data(SegmentName, path: [String])
+    case stats(SegmentName, path: [String])
     case reads
     case writes
     case zarr(SegmentName, path: [String])
@@ -21,7 +22,7 @@ enum Route {
     var crowd: String? {
         switch self {
         case .reads, .writes: "several segments"
-        case .segment(let name), .repair(let name), .data(let name, _), .zarr(let name, _):
+        case .segment(let name), .repair(let name), .data(let name, _), .stats(let name, _), .zarr(let name, _):
             name.description
         default: nil
         }
@@ -65,9 +66,10 @@ enum Route {
         let rest = parts.dropFirst()
         guard let resource = rest.first else { return .segment(name) }
         if resource.elementsEqual("repair".utf8), rest.count == 1 { return .repair(name) }
-        guard resource.elementsEqual("data".utf8) else { throw unknown(path) }
-        let members = rest.dropFirst()
-        return .data(name, path: try members.map { try decoded($0, .noSuchMember) })
+        let isData = resource.elementsEqual("data".utf8)
+        guard isData || resource.elementsEqual("stats".utf8) else { throw unknown(path) }
+        let members = try rest.dropFirst().map { try decoded($0, .noSuchMember) }
+        return isData ? .data(name, path: members) : .stats(name, path: members)
     }
 
     private static func zarrRoute(_ parts: ArraySlice<Slice<UnsafeRawBufferPointer>>) throws -> Route {
@@ -111,7 +113,7 @@ enum Route {
         case .data: [.get, .head, .patch]
         case .zarr(_, let path) where path.isEmpty: [.get, .head]
         case .zarr: [.get, .head, .put, .delete]
-        case .layouts: [.get, .head]
+        case .layouts, .stats: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
         case .liveness, .readiness, .metrics, .description: [.get, .head]
         }

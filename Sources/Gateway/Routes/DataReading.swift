@@ -46,9 +46,7 @@ struct DataReading {
         let exchange = context.exchange
         let target = read.target
         // In TLS it is this process that reads the mapping, and would die of a page that is gone: that gets a copy.
-        if read.isRelaxed, !exchange.isSecure, let answer = try direct(target, read.excerpt, read.parts, read.format) {
-            return answer
-        }
+        if read.isRelaxed, !exchange.isSecure, let answer = try direct(read) { return answer }
         let match = try TagCondition(exchange.headers("If-Match"), allowsWeak: false)
         if let match, !match.matches(try target.open.tag()) {
             throw Problem(.preconditionFailed, "expected a segment that If-Match names, its tag is another one now")
@@ -57,7 +55,7 @@ struct DataReading {
         if read.isRelaxed { return nil }
         let condition = try TagCondition(exchange.headers("If-None-Match"), allowsWeak: true)
         if let condition, let unchanged = try notModified(target, read.format, condition) { return unchanged }
-        guard read.format.isPacked, target.conditions.isEmpty else { return nil }
+        guard read.format.isPacked, read.conditions == nil else { return nil }
         return try part(target, read.excerpt, read.parts, read.format, context)
     }
 
@@ -70,11 +68,29 @@ struct DataReading {
         if case .labels(let labels) = read.excerpt, read.format.isPacked {
             return try self.labels(labels, read.target, read.format)
         }
+        let copied = try copied(read, reservation, context)
+        return try answer(read, copied, reservation)
+    }
+
+    /// A private copy of what a read picks, and what it is a copy of.
+    struct Copied: ~Copyable {
+        let excerpt: Excerpt
+        let copy: PartsCopy
+        /// Nil where no snapshot was wanted.
+        let snapshot: Snapshot?
+    }
+
+    /// Copies what was planned, under one sequence.
+    func copied(
+        _ read: PlannedRead,
+        _ reservation: MemoryReservation?,
+        _ context: RequestContext
+    ) throws -> Copied {
         if read.conditions != nil { return try filtered(read, reservation, context) }
         let prefix = try Self.prefix(read.excerpt, read.format)
         let copy = try PartsCopy(read.parts, prefix: prefix, pool: pool, reservation)
         let snapshot = try take(copy.snapshotParts(read.parts), of: read, context)
-        return try answer(read.target, read.excerpt, copy, read.format, read.form, snapshot, reservation)
+        return Copied(excerpt: read.excerpt, copy: copy, snapshot: snapshot)
     }
 
     /// A snapshot, or, where the client wants none, what there is; nil for the latter.
@@ -84,24 +100,25 @@ struct DataReading {
         return nil
     }
 
-    /// The rows that satisfy the conditions: these and the data are read under one sequence.
+    /// The rows that satisfy the conditions, or those of them that a plot needs: these and the data are read under one
+    /// sequence.
     private func filtered(
         _ read: PlannedRead,
         _ reservation: MemoryReservation?,
         _ context: RequestContext
-    ) throws -> Response {
+    ) throws -> Copied {
         guard let (wide, conditions) = read.conditions else { preconditionFailure("a filtered read has conditions") }
         let target = read.target
         let all = try PartsCopy(wide, pool: pool, reservation)
         let snapshot = try take(all.snapshotParts(wide), of: read, context)
         let places = all.places
-        let rows = try target.rows(conditions) { UnsafeRawPointer(places[$0]) }
+        let rows = try rows(read, conditions, places)
         var parts = ExcerptParts()
-        let excerpt = target.excerpt(&parts, picks: target.picks.map { $0.subset(rows) })
+        let excerpt = target.excerpt(&parts, picks: target.picks(ofRows: rows))
         let prefix = try Self.prefix(excerpt, read.format)
         let copy = try PartsCopy(parts, prefix: prefix, pool: pool, reservation)
         for part in read.parts.parts.indices {
-            let size = parts.parts[part].selection.region.itemByteCount
+            let size = read.parts.parts[part].selection.region.byteCount / max(target.rowCount, 1)
             var next = copy.place(part)
             for row in rows {
                 memcpy(next, places[part] + row * size, size)
@@ -109,19 +126,31 @@ struct DataReading {
             }
         }
         withExtendedLifetime(all) {}
-        return try answer(target, excerpt, copy, read.format, read.form, snapshot, reservation)
+        return Copied(excerpt: excerpt, copy: copy, snapshot: snapshot)
+    }
+
+    /// The rows that are left of all that were copied.
+    private func rows(
+        _ read: PlannedRead,
+        _ conditions: DataTarget.ConditionParts,
+        _ places: [UnsafeMutableRawPointer]
+    ) throws -> [Int] {
+        let target = read.target
+        let satisfying =
+            target.conditions.isEmpty
+            ? Thinning.Rows.all(target.rowCount)
+            : .some(try target.rows(conditions) { UnsafeRawPointer(places[$0]) })
+        return read.thinned(satisfying) { UnsafeRawPointer(places[$0]) }
     }
 
     private func answer(
-        _ target: DataTarget,
-        _ excerpt: Excerpt,
-        _ copy: consuming PartsCopy,
-        _ format: Format,
-        _ form: JSONForm,
-        _ snapshot: Snapshot?,
+        _ read: PlannedRead,
+        _ copied: consuming Copied,
         _ reservation: MemoryReservation?
     ) throws -> Response {
-        var fields = self.fields(of: snapshot, target, format)
+        let (target, format, form, excerpt) = (read.target, read.format, read.form, copied.excerpt)
+        var fields = self.fields(of: copied.snapshot, target, format)
+        let copy = copied.copy
         if format.isPacked {
             fields += Self.fields(try Self.array(excerpt, format), format)
             return Response(status: 200, headers: fields, body: copy.body().body())
@@ -172,18 +201,15 @@ struct DataReading {
     }
 
     /// Straight from the mapping where the selection is one run of bytes; torn reads are the caller's wish.
-    private func direct(
-        _ target: DataTarget,
-        _ excerpt: Excerpt,
-        _ parts: ExcerptParts,
-        _ format: Format
-    ) throws -> Response? {
-        guard format == .raw, target.conditions.isEmpty, let range = parts.parts.first?.selection.region.contiguousRange
+    private func direct(_ read: PlannedRead) throws -> Response? {
+        guard read.format == .raw, read.conditions == nil,
+            let range = read.parts.parts.first?.selection.region.contiguousRange
         else { return nil }
+        let segment = read.target.segment
         return Response(
             status: 200,
-            headers: Self.cacheFields + Self.fields(try Self.array(excerpt, format), format),
-            body: .pinned(target.segment.bytesForKernel(range), owner: target.segment)
+            headers: Self.cacheFields + Self.fields(try Self.array(read.excerpt, read.format), read.format),
+            body: .pinned(segment.bytesForKernel(range), owner: segment)
         )
     }
 

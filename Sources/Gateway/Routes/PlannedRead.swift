@@ -13,6 +13,8 @@ struct ReadRequest {
     let form: JSONForm
     /// Whether any bytes will do, torn ones too.
     let isRelaxed: Bool
+    /// The most rows that are wanted, chosen so that a plot shows every spike; nil for all.
+    let mostPoints: Int?
 
     /// Takes the parameters of a GET.
     init(_ name: SegmentName, _ path: [String], _ query: inout Query) throws {
@@ -22,6 +24,18 @@ struct ReadRequest {
         format = query.take("format")
         form = try JSONForm(&query)
         isRelaxed = try query.take("consistency", from: [("snapshot", false), ("relaxed", true)], default: false)
+        mostPoints = try query.takeMostPoints()
+    }
+
+    /// Takes the parameters of a GET of `stats`: numbers have the forms of JSON.
+    init(_ name: SegmentName, _ path: [String], statsOf query: inout Query) throws {
+        self.name = name
+        self.path = path
+        selection = try SelectionRequest(&query)
+        format = nil
+        form = JSONForm(options: try JSONOptions(&query), orientation: .split, tellsDTypes: false)
+        isRelaxed = false
+        mostPoints = nil
     }
 
     /// Takes the members of a read: what a GET has in its path and its query, under the same names.
@@ -31,10 +45,12 @@ struct ReadRequest {
         name = try object.takeSegment()
         path = try object.takeMember()
         selection = try SelectionRequest(&object)
-        var query = try Query(["format", "nan", "int64", "timedelta", "text", "orient", "dtypes"], of: &object)
+        let names = ["format", "nan", "int64", "timedelta", "text", "orient", "dtypes", "max_points"]
+        var query = try Query(names, of: &object)
         format = query.take("format")
         form = try JSONForm(&query)
         isRelaxed = false
+        mostPoints = try query.takeMostPoints()
         try object.finish("a read")
     }
 }
@@ -44,6 +60,13 @@ struct JSONForm {
     let options: JSONOptions
     let orientation: ExcerptJSON.Orientation
     let tellsDTypes: Bool
+
+    /// A form of these parts.
+    init(options: JSONOptions, orientation: ExcerptJSON.Orientation, tellsDTypes: Bool) {
+        self.options = options
+        self.orientation = orientation
+        self.tellsDTypes = tellsDTypes
+    }
 
     /// Takes the parameters.
     init(_ query: inout Query) throws(Problem) {
@@ -62,9 +85,15 @@ struct PlannedRead {
     let format: Format
     let form: JSONForm
     let isRelaxed: Bool
-    /// The parts with those that the conditions look at; nil without conditions.
+    /// The parts with those that the conditions look at; nil if all rows are wanted.
     let conditions: (wide: ExcerptParts, DataTarget.ConditionParts)?
-    /// Bytes of copies, and of text by an estimate, that the answer takes.
+    /// The most rows that are wanted; nil for all.
+    let mostPoints: Int?
+    /// What is picked as far as the size of its text goes: no more rows than are wanted.
+    private let outline: Excerpt
+    /// Bytes of copies that the answer takes.
+    let copiedBytes: Int
+    /// The same with those of text, by an estimate.
     let neededBytes: Int
     /// Bytes that one step of it copies or encodes, which is what an event thread must not do too long.
     let movedBytes: Int
@@ -82,27 +111,32 @@ struct PlannedRead {
         self.format = format
         form = request.form
         isRelaxed = request.isRelaxed
-        let textBytes = Self.textBytes(excerpt, format)
+        mostPoints = request.mostPoints
+        outline = try mostPoints.map { try target.outline($0, excerpt) } ?? excerpt
+        let textBytes = Self.textBytes(outline, format)
         if case .labels(let labels) = excerpt, format.isPacked {
             conditions = nil
-            neededBytes = labels.count.multipliedClamped(by: 32)
+            copiedBytes = labels.count.multipliedClamped(by: 32)
+            neededBytes = copiedBytes
             movedBytes = neededBytes
-        } else if target.conditions.isEmpty {
+        } else if target.conditions.isEmpty, mostPoints == nil {
             conditions = nil
-            neededBytes = parts.byteCount.addedClamped(textBytes)
+            copiedBytes = parts.byteCount
+            neededBytes = copiedBytes.addedClamped(textBytes)
             movedBytes = max(parts.byteCount, textBytes)
         } else {
             var wide = parts
             let needed = try target.addConditions(to: &wide)
             conditions = (wide, needed)
-            neededBytes = wide.byteCount.addedClamped(parts.byteCount).addedClamped(textBytes)
+            copiedBytes = wide.byteCount.addedClamped(parts.byteCount)
+            neededBytes = copiedBytes.addedClamped(textBytes)
             movedBytes = max(wide.byteCount, textBytes)
         }
     }
 
     /// Whether its bytes are those of one array, as many as its shape says.
     var isArrayAsItIs: Bool {
-        guard format.isPacked, target.conditions.isEmpty else { return false }
+        guard format.isPacked, conditions == nil else { return false }
         if case .labels = excerpt { return false }
         return true
     }
@@ -112,6 +146,7 @@ struct PlannedRead {
 
     /// Refuses what would fill the memory with text.
     func requireModest() throws(Problem) {
+        let excerpt = outline
         if format.isText, excerpt.textCount > Self.mostValues {
             throw Problem(
                 .tooLarge,
