@@ -3,15 +3,17 @@
     python3 Benchmarks/run.py --gateway .build/release/shmgate [--quick]
 
 Only Python's standard library; nginx, wrk and a C compiler are called as programs. README.md beside this file says
-what is measured and how to read it. Exits 1 if the gateway falls below --floor times nginx on any road.
+what is measured and how to read it. Exits 1 if the gateway falls below --floor times nginx on any road, or is over a
+limit with its start or its memory.
 """
 
 import argparse
 import ctypes
+import dataclasses
 import datetime
 import fcntl
+import functools
 import hashlib
-import http.client
 import json
 import os
 import platform
@@ -28,8 +30,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import start
+from servers import HOST, Peer, find_nginx, launch_gateway, launch_nginx, pin, wait_for
+
 HERE = Path(__file__).resolve().parent
-HOST = "127.0.0.1"
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 GIB = 1 << 30
 
@@ -62,48 +66,6 @@ ROADS = [
 SEGMENTS = {"small": 16384, "medium": 1 << 18, "large": 1 << 25}  # float32 elements
 
 
-@dataclass
-class Peer:
-    """A running server; `paths` gives the target for each road it takes part in."""
-
-    name: str
-    port: int
-    process: subprocess.Popen
-    paths: dict[str, str]
-
-    def pids(self) -> list[int]:
-        """The server's process and its children (nginx: master and workers)."""
-        pid = self.process.pid
-        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-
-    def cpu_seconds(self) -> float:
-        total = 0
-        for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])  # utime, stime
-        return total / os.sysconf("SC_CLK_TCK")
-
-    def get(self, path: str) -> bytes:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            body = response.read()
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise SystemExit(f"{self.name}: GET {path} is {response.status}: {body[:300]!r}")
-        return body
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
 # --- the ground that the servers stand on
 
 
@@ -129,101 +91,17 @@ def enter_network(congestion: list[str]) -> str:
     return "the host's network"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
-
-
-def pin(cpus: list[int]):
-    """For `preexec_fn`: keeps a child on these processors; no processors, no limit."""
-    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
-
-
-def wait_for(peer: Peer, path: str) -> None:
-    for _ in range(200):
-        if peer.process.poll() is not None:
-            raise SystemExit(f"{peer.name} ended with status {peer.process.returncode} before it served")
-        try:
-            peer.get(path)
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"{peer.name} does not answer on port {peer.port}")
-
-
-def find_nginx() -> str:
-    found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    return found or sys.exit("nginx is missing; `make bench` installs it")
-
-
-def start_gateway(binary: str, directory: Path, threads: int, cpus: list[int]) -> Peer:
-    port = free_port()
-    command = [binary, "serve", "--listen", f"{HOST}:{port}", "--directory", str(directory)]
-    command += ["--threads", str(threads), "--log-level", "warning"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SHMGATE_")}
-    process = subprocess.Popen(command, env=environment, preexec_fn=pin(cpus))
-    peer = Peer("shmgate", port, process, {road.key: road.path for road in ROADS})
-    wait_for(peer, "/readyz")
-    return peer
-
-
-def start_nginx(name: str, home: Path, files: Path, threads: int, cpus: list[int], cache: bool) -> Peer:
-    port = free_port()
-    home.mkdir()
-    user = "user root;" if os.geteuid() == 0 else ""
-    temporary = "\n".join(
-        f"    {kind}_temp_path {home};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (home / "nginx.conf").write_text(f"""
-{user}
-daemon off;
-worker_processes {threads};
-pid {home}/pid;
-error_log {home}/error.log error;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    tcp_nodelay on;
-    keepalive_timeout 3600s;
-    keepalive_requests 1000000000;
-    types {{ application/json json; }}
-    default_type application/octet-stream;
-    {"open_file_cache max=100; open_file_cache_valid 3600s;" if cache else ""}
-{temporary}
-    server {{ listen {HOST}:{port}; root {files}; }}
-}}
-""")
-    command = [find_nginx(), "-e", f"{home}/error.log", "-p", str(home), "-c", str(home / "nginx.conf")]
-    process = subprocess.Popen(command, preexec_fn=pin(cpus))
-    peer = Peer(name, port, process, {road.key: "/" + file_name(road) for road in ROADS})
-    wait_for(peer, "/" + file_name(ROADS[0]))
-    return peer
-
-
 def file_name(road: Road) -> str:
     return road.key + ("" if "format=raw" in road.path else ".json")
 
 
 def fill(gateway: Peer) -> None:
     """Creates the segments and writes random, finite numbers into them."""
-
-    def send(method: str, path: str, kind: str, body: bytes, expected: int) -> None:
-        connection = http.client.HTTPConnection(HOST, gateway.port, timeout=60)
-        connection.request(method, path, body, {"Content-Type": kind})
-        response = connection.getresponse()
-        text = response.read()
-        connection.close()
-        if response.status != expected:
-            raise SystemExit(f"{method} {path} is {response.status}: {text[:300]!r}")
-
     block = struct.pack("<1024f", *[((i * 2654435761) % 1000003) / 997 for i in range(1024)])
     for name, count in SEGMENTS.items():
         layout = {"name": name, "layout": {"kind": "ndarray", "dtype": "float32", "shape": [count]}}
-        send("POST", "/segments", "application/json", json.dumps(layout).encode(), 201)
-        send("PATCH", f"/segments/{name}/data", "application/octet-stream", block * (count // 1024), 204)
+        gateway.request("POST", "/segments", json.dumps(layout).encode(), "application/json", 201)
+        gateway.request("PATCH", f"/segments/{name}/data", block * (count // 1024), "application/octet-stream", 204)
 
 
 # --- one measurement
@@ -313,7 +191,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of one measurement")
     parser.add_argument("--threads", type=int, help="of the gateway, workers of nginx; default: half of the processors")
-    parser.add_argument("--roads", nargs="*", choices=[road.key for road in ROADS], default=[r.key for r in ROADS])
+    roads = [*(road.key for road in ROADS), "start"]
+    parser.add_argument("--roads", nargs="*", choices=roads, default=roads)
     parser.add_argument("--copy", action="store_true", help="the bulk client receives the bytes, not only counts them")
     parser.add_argument("--no-pin", action="store_true", help="let servers and clients run on any processor")
     parser.add_argument(
@@ -323,7 +202,11 @@ def arguments() -> argparse.Namespace:
         help="congestion control in a private network: the first that is allowed there",
     )
     parser.add_argument("--floor", type=float, default=0.5, help="fail if a rate falls below this part of nginx's")
+    parser.add_argument("--starts", type=int, help="of each server; 15, or 3 with --quick")
+    parser.add_argument("--most-ms", type=float, default=50, help="fail if a start takes longer")
+    parser.add_argument("--most-mb", type=float, default=15, help="fail if an idle gateway holds more")
     options = parser.parse_args()
+    options.starts = options.starts or (3 if options.quick else 15)
     options.rounds = options.rounds or (2 if options.quick else 7)
     options.seconds = options.seconds or (1 if options.quick else 3)
     return options
@@ -367,14 +250,17 @@ def main() -> int:
         compiler = shutil.which("cc") or shutil.which("clang") or sys.exit("no C compiler")
         subprocess.run([compiler, "-O2", "-pthread", "-o", client, HERE / "client.c"], check=True)
 
-        gateway = start_gateway(binary, work / "segments", threads, server_cpus)
+        gateway = launch_gateway(binary, work / "segments", threads, server_cpus)
         peers.append(gateway)
-        fill(gateway)
+        gateway.paths = {road.key: road.path for road in ROADS}
+        fill(wait_for(gateway, "/readyz"))
         for road in ROADS:
             (work / "files" / file_name(road)).write_bytes(gateway.get(road.path))
         for name, cache in (("nginx", False), ("nginx, open_file_cache", True)):
             home = work / ("nginx-cached" if cache else "nginx")
-            peers.append(start_nginx(name, home, work / "files", threads, server_cpus, cache))
+            peers.append(launch_nginx(name, home, work / "files", threads, server_cpus, cache))
+            peers[-1].paths = {road.key: "/" + file_name(road) for road in ROADS}
+            wait_for(peers[-1], peers[-1].paths[ROADS[0].key])
         relaxed = {road.key: road.path + "&consistency=relaxed" for road in ROADS if road.bulk}
         contestants = [*peers, Peer("shmgate, relaxed", gateway.port, gateway.process, relaxed)]
 
@@ -401,6 +287,14 @@ def main() -> int:
                 print(f"{road.title}: round {number + 1} of {options.rounds}", file=sys.stderr)
             rows += summarise(road, [peer.name for peer in taking_part], rounds)
             raw[road.key] = rounds
+        for peer in peers:
+            peer.stop()
+        peers.clear()
+        starts = {}
+        if "start" in options.roads:
+            (work / "start").mkdir()
+            tell = functools.partial(print, file=sys.stderr)
+            starts = start.run(work / "start", binary, threads, server_cpus, options.starts, tell)
     finally:
         for peer in peers:
             peer.stop()
@@ -409,18 +303,25 @@ def main() -> int:
     print(f"In {network}, congestion control {congestion}; {threads} server thread(s) of {len(processors)} processors, "
           f"{'pinned' if pinned else 'not pinned'}; {options.rounds} rounds of {options.seconds:g} s; "
           f"the bulk client {facts['bulk_client']}; {facts['nginx']}; Linux {facts['kernel']}.\n")
-    print(table(rows))
+    if rows:
+        print(table(rows))
+    if starts:
+        print(f"\n{options.starts} starts of each:\n\n{start.table(starts)}")
 
+    told = {title: [dataclasses.asdict(one) for one in found] for title, found in starts.items()}
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     path = results / (re.sub(r"[^0-9]", "", facts["time"])[:14] + ".json")
-    path.write_text(json.dumps({"facts": facts, "summary": rows, "rounds": raw}, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps({"facts": facts, "summary": rows, "rounds": raw, "starts": told}, indent=2, ensure_ascii=False) + "\n")
     print(f"\nWritten to {os.path.relpath(path)}.")
 
     low = [row for row in rows if row["peer"] == "nginx" and row["rate_ratio"] < options.floor]
     for row in low:
         print(f"below the floor: {row['road']} is {row['rate_ratio']:.2f} of {row['peer']}, not {options.floor}")
-    return 1 if low else 0
+    over = start.missed(starts, options.most_ms, options.most_mb)
+    for line in over:
+        print(line)
+    return 1 if low or over else 0
 
 
 if __name__ == "__main__":

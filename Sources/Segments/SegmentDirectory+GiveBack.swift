@@ -85,16 +85,26 @@ extension SegmentDirectory {
     ///
     /// Else its state would say, once the name is lost, that this was on purpose. A living process holds the lock.
     private func takeBackState(of pin: Pin) {
-        guard let segment = try? load(pin.name), segment.uuid == pin.uuid, let state = try? segment.vitals().state,
-            state != SegmentState.live.rawValue
+        guard !saysLive(pin.name), let segment = try? load(pin.name), segment.uuid == pin.uuid,
+            let state = try? segment.vitals().state, state != SegmentState.live.rawValue
         else { return }
         try? segment.withWriteLock(until: .after(milliseconds: 200)) { _ in }
     }
 
+    /// Whether the page of a name's file says what nearly all say: a look at it costs a tenth of opening the segment.
+    private func saysLive(_ name: SegmentName) -> Bool {
+        guard case .success(let number) = FileDescriptor.open(name.description, in: descriptor, flags: O_RDONLY),
+            let page = FileDescriptor(owning: number).bytes(0..<ControlPage.byteCount)
+        else { return false }
+        let state = page.withUnsafeBytes { $0.load(fromByteOffset: ControlWord.state, as: UInt64.self) }
+        return state == SegmentState.live.rawValue
+    }
+
     private func reconcile(_ pin: Pin, until deadline: Deadline) throws(SegmentError) -> PinFinding.Outcome? {
-        guard let link = privateFolder.status(of: pin.file), let folder = try privateFolder.open() else { return nil }
+        guard let link = privateFolder.status(of: pin.file) else { return nil }
         // Nearly always, and therefore without the lock.
         if try status(of: pin.name)?.isSameFile(as: link) == true { return nil }
+        guard let folder = try privateFolder.open() else { return nil }
         guard link.isRegular else { return .notBelieved("it is no regular file") }
         guard link.uid == geteuid() || geteuid() == 0 else { return .notBelieved("it belongs to user \(link.uid)") }
         let file: FileDescriptor

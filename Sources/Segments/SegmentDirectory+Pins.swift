@@ -17,7 +17,7 @@ extension SegmentDirectory {
 
     /// The pins that are in the private folder, announced ones too, in the order of their files' names.
     func pins() throws(SegmentError) -> [Pin] {
-        try privateFolder.names().compactMap { Pin(file: $0) }.sorted { $0.file < $1.file }
+        try privateFolder.names().sorted().compactMap { Pin(file: $0) }
     }
 
     /// Links a draft, which has its temporary name only, as a pin that counts once it is completed.

@@ -210,6 +210,7 @@ struct Serve: ParsableCommand {
         for url in server.urls { print("listening on \(url)") }
         fflush(nil)
         ServiceManager.notify("READY=1\nSTATUS=listening on \(server.urls.joined(separator: ", "))")
+        StartPages.giveBack()
 
         var received: Int32 = 0
         while sigwait(&signals, &received) == 0, received == SIGHUP {

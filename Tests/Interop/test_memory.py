@@ -7,7 +7,7 @@ import socket
 import numpy as np
 import pyarrow as pa
 
-from gateway import JSON, NPY, RAW
+from gateway import JSON, NPY, RAW, await_that
 
 MIB = 1 << 20
 
@@ -216,3 +216,14 @@ def test_conversions_and_unpacked_bodies_count_too(own_gateway):
     np.save(file, np.ones(1_500_000))
     assert gateway.request("PATCH", "/segments/n/data", file.getvalue(), NPY).status == 204
     assert gateway.request("GET", "/segments/n/data?slice=-1").json()["data"] == 1
+
+
+def test_what_only_the_start_needed_is_given_back(own_gateway):
+    process = own_gateway().process.pid
+
+    def kibibytes(name):
+        lines = open(f"/proc/{process}/status").read().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+    # The kernel knows the most that there ever was.
+    await_that(lambda: kibibytes("VmRSS") < 0.75 * kibibytes("VmHWM"), lambda: kibibytes("VmRSS"))

@@ -90,4 +90,8 @@ int shmgate_rename_over(int directory, const char *from, const char *to);
 /* A descriptor that can be polled for being rung: an eventfd, whose eight bytes count. Returns it, or -1 with errno. */
 int shmgate_bell(void);
 
+/* Takes the pages of program and libraries that nobody can write to out of this process; what is needed again comes
+ * back from the page cache. */
+void shmgate_give_back_start_pages(void);
+
 #endif
