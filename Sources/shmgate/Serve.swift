@@ -199,6 +199,9 @@ struct Serve: ParsableCommand {
         }
         if access.asksForTokens {
             logger.info("asking for tokens", metadata: ["tokens": "\(access.tokenCount)"])
+            if !isLocalOnly, certificate == nil {
+                logger.warning("tokens come in plain text: say --tls-cert and --tls-key, or let a proxy do TLS")
+            }
         } else if needsCertificates {
             logger.info("asking for client certificates; who has one may do everything")
         } else if !isLocalOnly {

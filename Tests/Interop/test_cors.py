@@ -54,6 +54,29 @@ def test_a_page_of_an_allowed_origin_reads_and_writes(own_gateway):
     assert made.status == 201 and allowed_by_fetch(made, PAGE) and made.headers["Location"] == "/segments/b"
 
 
+EMBEDDED = [("no-cors", "image"), ("no-cors", "script"), ("navigate", "iframe"), ("navigate", "object"), ("cors", "empty")]
+
+
+@pytest.mark.parametrize("mode, kind", EMBEDDED)
+def test_what_a_page_of_another_site_embeds_is_refused(gateway, own_gateway, mode, kind):
+    """Images, scripts and frames are asked for without an Origin; browsers say so in other fields."""
+    gateway.create("embedded", {"kind": "bytes", "size": 3}, replace=True)
+    fields = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": kind}
+    answer = gateway.request("GET", "/segments/embedded/data", headers=fields)
+    assert (answer.status, answer.json()["code"]) == (403, "forbidden")
+    # Pages of this machine may, and who follows a link sees the answer himself.
+    for site in ("same-origin", "same-site", "none"):
+        assert gateway.request("GET", "/segments/embedded/data", headers={**fields, "Sec-Fetch-Site": site}).status == 200
+    followed = {**fields, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert gateway.request("GET", "/segments/embedded/data", headers=followed).status == 200
+    # An operator who lets all pages read lets them embed, too; who names some means those that say who they are.
+    for origin, status in (("*", 200), (PAGE, 403)):
+        allowing = own_gateway("--cors-origin", origin)
+        allowing.create("embedded", {"kind": "bytes", "size": 3})
+        assert allowing.request("GET", "/segments/embedded/data", headers=fields).status == status
+    assert allowing.request("GET", "/segments/embedded/data", headers={**fields, "Origin": PAGE}).status == 200
+
+
 def test_pages_of_other_origins_are_refused_as_ever(own_gateway):
     gateway = own_gateway("--cors-origin", PAGE)
     gateway.create("a", {"kind": "ndarray", "dtype": "u1", "shape": [3]})

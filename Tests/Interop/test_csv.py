@@ -163,3 +163,10 @@ def test_accept_chooses_csv_and_a_body_cannot_be_it(gateway, frame):
     refused = gateway.request("PATCH", frame, b"1", {"Content-Type": "text/csv"})
     assert (refused.status, refused.json()["code"]) == (415, "unsupported-media-type")
     assert "text/csv" not in refused.headers["Accept-Patch"]
+
+
+def test_texts_that_a_spreadsheet_would_compute_come_as_they_are(gateway):
+    """CSV is data: whoever opens it in a spreadsheet decides what the spreadsheet may do with it."""
+    values = ["=1+1", "@SUM(A1)", "+1", "-1"]
+    gateway.create("formulas", {"kind": "series", "dtype": "S12", "index": 4}, data=values, replace=True)
+    assert [row[1] for row in csv.reader(io.StringIO(read(gateway, "/segments/formulas/data")))][1:] == values

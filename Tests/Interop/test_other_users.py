@@ -6,6 +6,7 @@ The directory is as /dev/shm is, open to everybody and sticky, so that nobody re
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 
 import pytest
@@ -101,3 +102,48 @@ def test_a_segment_that_all_may_write_is_written_and_stays_its_owners():
             assert (answer.status, answer.json()["code"]) == (403, "forbidden"), (method, path, answer)
         assert os.stat(gateway.path("theirs")).st_uid == 0
         assert gateway.request("GET", "/segments/theirs/data").json()["data"] == [5, 5, 5, 5]
+
+
+def test_a_segment_that_another_user_laid_there_is_served_as_his():
+    """Who may make files in the directory publishes under any free name; the description says whose it is."""
+    with between(0o644) as gateway:
+        described = gateway.request("GET", "/segments/theirs").json()
+        assert described["uid"] == (0 if os.getuid() == 0 else os.getuid()) and "mode" in described
+        with open(gateway.path("taken"), "wb") as file:
+            file.write(b"first come")
+        answer = gateway.request("POST", "/segments", {"name": "taken", "layout": LAYOUT, "replace": True})
+        assert (answer.status, answer.json()["code"]) == (409, "already-exists")
+        assert open(gateway.path("taken"), "rb").read() == b"first come"
+
+
+def test_without_tokens_the_gateway_lends_its_rights_to_every_user(tmp_path):
+    """The confused deputy: a user whom the mode keeps out asks the gateway, which may. Tokens end that."""
+    stranger = NOBODY if os.getuid() == 0 else os.getuid()
+    tokens = tmp_path / "tokens"
+    tokens.write_text("owner plain:owners-secret read,create,unlink *\n")
+
+    def stranger_reads(gateway):
+        told = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{gateway.port}/segments/private/data"],
+            capture_output=True, text=True, user=stranger, extra_groups=[], cwd="/",
+        )
+        return int(told.stdout)
+
+    for flags, status in (((), 200), (("--tokens", str(tokens)), 401)):
+        gateway = Gateway(*flags)
+        try:
+            made = gateway.request(
+                "POST", "/segments", {"name": "private", "layout": LAYOUT}, {"Authorization": "Bearer owners-secret"}
+            )
+            assert made.status == 201 and made.json()["mode"] == "0600"
+            assert ("every user of this machine can reach this port" in gateway.errors()) == (not flags)
+            assert stranger_reads(gateway) == status
+        finally:
+            gateway.close()
+
+
+def test_a_proxy_on_this_machine_is_a_local_user(gateway):
+    """Whom a proxy speaks for is not believed; what it calls the gateway is looked at."""
+    forwarded = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    assert gateway.request("GET", "/segments", headers=forwarded).status == 200
+    assert gateway.request("GET", "/segments", headers={**forwarded, "Host": "gateway.example.org"}).status == 403

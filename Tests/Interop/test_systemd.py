@@ -163,6 +163,7 @@ class OnAMachine:
         assert re.search(r"^NoNewPrivs:\s*1$", status, re.M)
         assert re.search(r"^Seccomp:\s*2$", status, re.M)
         assert re.search(r"^Uid:\s*(\d+)", status, re.M).group(1) == str(here.machine.number("passwd"))
+        assert re.search(r"^Max core file size\s+0\s+0", open(f"/proc/{pid}/limits").read(), re.M)
         # A network in which nobody is, so nothing that takes it over gets out.
         assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink(f"/proc/{here.machine.init}/ns/net")
         assert len(open(f"/proc/{pid}/net/dev").read().splitlines()) == 3

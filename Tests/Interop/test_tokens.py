@@ -1,16 +1,20 @@
 """Tokens: who may do what, and that what a token does not cover is not there for it."""
 
+import contextlib
+import fcntl
 import hashlib
 import http.client
 import os
 import re
 import signal
+import statistics
 import subprocess
 
 import pytest
 import yaml
 
 from gateway import JSON, RAW, ROOT, await_that, binary
+from protocol import F_OFD_SETLK, LOCK, lock_range
 
 RIGHTS = ("read", "write", "create", "unlink", "admin")
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -208,6 +212,65 @@ def test_a_name_outside_the_prefix_is_answered_alike_whether_it_exists_or_not(to
     assert tokens.ask("root", "GET", "/segments/mine-a/data?format=raw").body == bytes(4)
 
 
+@contextlib.contextmanager
+def held(path):
+    """Another process' lock on a segment."""
+    holder = os.open(path, os.O_RDWR)
+    try:
+        lock_range(holder, F_OFD_SETLK, fcntl.F_WRLCK, LOCK)
+        yield
+    finally:
+        os.close(holder)
+
+
+def test_what_stands_at_a_name_outside_the_prefix_makes_no_difference(tokens):
+    """Corrupt, of another kind, closed, held, endless or not at all: who may not see it learns nothing of it."""
+    path = tokens.gateway.path
+    with open(path("other-corrupt"), "wb") as file:
+        file.write(b"SHMGATE\0" + bytes(8184))
+    with open(path("other-foreign"), "wb") as file:
+        file.write(b"not ours")
+    os.mkfifo(path("other-fifo"))
+    os.mkdir(path("other-folder"))
+    os.symlink("mine-a", path("other-link"))
+    tokens.ask("root", "POST", "/segments", {"name": "other-closed", "layout": {"kind": "bytes", "size": 4}, "mode": "0000"})
+    tokens.ask("root", "POST", "/segments", {"name": "other-held", "layout": {"kind": "bytes", "size": 4}})
+    names = [f"other-{what}" for what in ("none", "corrupt", "foreign", "fifo", "folder", "link", "closed", "held", "a")]
+    asked = [
+        ("GET", "/segments/{}", ...), ("GET", "/segments/{}/data", ...), ("GET", "/zarr/{}/zarr.json", ...),
+        ("PATCH", "/segments/{}/data", 1), ("DELETE", "/segments/{}", ...), ("POST", "/query", {"reads": [{"segment": "{}"}]}),
+    ]
+    with held(path("other-held")):
+        for method, target, body in asked:
+            said = set()
+            for name in names:
+                answer = tokens.ask("tenant", method, filled(target, name), body if body is ... else filled(body, name))
+                said.add((answer.status, answer.body.replace(name.encode(), b"NAME")))
+            assert len(said) == 1 and said.pop()[0] == 404, (method, target)
+    assert {entry for entry in os.listdir(tokens.gateway.directory) if entry.startswith("other-")} == set(names) - {"other-none"}
+
+
+def test_a_token_is_found_as_late_as_any_other(own_gateway, tmp_path):
+    """A thousand tokens, the first and the last of the file in turn: how long one takes says nothing of its place."""
+    tokens = Tokens(own_gateway, tmp_path, "".join(line(f"t{number}", "read") for number in range(1000)))
+    times = {"first": [], "last": [], "none": []}
+    for number in range(60):
+        for place, token in (("first", f"t{number}"), ("last", f"t{999 - number}"), ("none", f"n{number}")):
+            answer = tokens.ask(token, "GET", "/segments")
+            assert answer.status == (401 if place == "none" else 200)
+            times[place].append(float(re.search(r"total;dur=([\d.]+)", answer.headers["Server-Timing"]).group(1)))
+    medians = {place: statistics.median(found) for place, found in times.items()}
+    # To stop at the first that matches would be four times faster and more.
+    assert max(medians.values()) < 2 * min(medians.values()), medians
+
+
+def test_a_second_link_is_a_second_name(tokens):
+    """Who may link in the directory gives a segment to who sees the other name: there names are no boundary."""
+    os.link(tokens.gateway.path("other-a"), tokens.gateway.path("mine-b"))
+    assert tokens.ask("tenant", "GET", "/segments/mine-b/data").status == 200
+    assert tokens.ask("tenant", "GET", "/segments/other-a/data").status == 404
+
+
 def test_a_list_has_what_the_token_covers(tokens):
     def names(token, query=""):
         return [entry["name"] for entry in tokens.ask(token, "GET", f"/segments{query}").json()["segments"]]
@@ -367,6 +430,7 @@ def test_beyond_this_machine_it_needs_tokens(own_gateway, tmp_path):
         started.send_signal(signal.SIGTERM)
         _, log = started.communicate(timeout=60)
     assert "asking for tokens" in log and "without access control" not in log
+    assert "tokens come in plain text" in log
 
 
 def test_shmgate_token_makes_a_line_that_works(own_gateway, tmp_path):
@@ -405,3 +469,5 @@ def test_the_log_names_the_token_and_never_shows_it(tokens):
     tokens.ask("unknown-token", "DELETE", "/segments/other-a")
     await_that(lambda: "who=root" in tokens.gateway.errors() and tokens.gateway.errors().count("audit: unlink") == 2)
     assert "unknown-token" not in tokens.gateway.errors()
+    # Nobody listens on the way to a socket of this machine.
+    assert "plain text" not in tokens.gateway.errors()

@@ -3,7 +3,8 @@ internal import MicroHTTP
 /// Which web pages of other origins may read answers (CORS); none unless an operator names them.
 package struct AllowedOrigins: Sendable {
     private let origins: [String]
-    private let areAll: Bool
+    /// Whether pages of all origins may.
+    let areAll: Bool
 
     /// Nobody.
     package static let none = AllowedOrigins(origins: [], areAll: false)

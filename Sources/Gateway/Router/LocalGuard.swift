@@ -4,10 +4,10 @@ internal import MicroHTTP
 ///
 /// A page can point a name of its own at 127.0.0.1 (DNS rebinding) or post a form there; its browser then says so in
 /// `Host` or `Origin`. A target in absolute form names the host too, and that one counts for whoever reads HTTP by the
-/// letter.
+/// letter. What a page embeds, an image or a frame, is asked for without `Origin`; browsers say that in `Sec-Fetch-Site`.
 enum LocalGuard {
-    /// Refuses a request whose `Host` is not this machine by one of its own names, or whose `Origin` is not and was not
-    /// allowed either.
+    /// Refuses a request whose `Host` is not this machine by one of its own names, whose `Origin` is not and was not
+    /// allowed either, or that a page of another site embeds.
     static func check(_ exchange: Exchange, _ allowed: AllowedOrigins) throws(Problem) {
         for host in [exchange.authority, exchange.header("Host")].compactMap(\.self) where !isLocal(host[...]) {
             throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
@@ -17,7 +17,14 @@ enum LocalGuard {
             guard allowed.contains(origin) || origin.contains("://") && isLocal(host) else {
                 throw Problem(.forbidden, "expected an Origin of this machine, got \(origin)")
             }
+        } else if exchange.header("Sec-Fetch-Site") == "cross-site", !isFollowed(exchange), !allowed.areAll {
+            throw Problem(.forbidden, "expected no page of another site to embed this")
         }
+    }
+
+    /// Whether somebody followed a link, so that the answer is all that he sees.
+    private static func isFollowed(_ exchange: Exchange) -> Bool {
+        exchange.header("Sec-Fetch-Mode") == "navigate" && exchange.header("Sec-Fetch-Dest") == "document"
     }
 
     /// Whether this is one of the three names, with or without a port.
