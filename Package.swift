@@ -51,7 +51,7 @@ let package = Package(
         .executableTarget(
             name: "shmgate",
             dependencies: [
-                "Documents", "Gateway", "MicroHTTP", "Segments",
+                "Documents", "Gateway", "Layouts", "MicroHTTP", "Segments",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

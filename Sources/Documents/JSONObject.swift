@@ -26,3 +26,10 @@ package struct JSONObject: Sendable, Equatable {
         members.first { $0.name.utf8.elementsEqual(name.utf8) }?.value
     }
 }
+
+extension JSONObject: ExpressibleByDictionaryLiteral {
+    /// Members in their order.
+    package init(dictionaryLiteral elements: (String, JSONValue)...) {
+        self.init(members: elements.map { Member(name: $0.0, value: $0.1) })
+    }
+}

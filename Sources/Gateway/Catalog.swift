@@ -75,7 +75,8 @@ final class OpenSegment: Sendable {
 /// elsewhere. Each use checks that: a file is judged by device, inode, owner, mode and the fixed bytes at its front.
 final class Catalog: Sendable {
     let directory: SegmentDirectory
-    let pins: PinKeeper
+    /// Who gives pinned segments their names back; nil where somebody else does.
+    let pins: PinKeeper?
     /// How much segments may take; nil for as much as there is.
     let budget: SegmentBudget?
     let attachments = Attachments()
@@ -90,7 +91,7 @@ final class Catalog: Sendable {
     /// How many ``tidy()`` has looked at so far.
     private let tidied = Atomic(0)
 
-    init(_ directory: SegmentDirectory, pins: PinKeeper, budget: SegmentBudget? = nil) {
+    init(_ directory: SegmentDirectory, pins: PinKeeper?, budget: SegmentBudget? = nil) {
         self.budget = budget
         self.directory = directory
         self.pins = pins
@@ -98,7 +99,7 @@ final class Catalog: Sendable {
 
     /// What a GET of a segment answers now.
     func description(of open: OpenSegment) throws -> Description {
-        try Description(open, restoration: pins.restoration(of: open.segment))
+        try Description(open, restoration: pins?.restoration(of: open.segment))
     }
 
     /// The segment that a name leads to now.

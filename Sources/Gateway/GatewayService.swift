@@ -23,6 +23,9 @@ package final class GatewayService: Service {
         package var origins: AllowedOrigins
         /// How much segments may take.
         package var limits: [SegmentLimit]
+        /// Whether it looks after the segments while it runs: gives pinned ones their names back, ends those whose time is
+        /// over.
+        package var isKeeper: Bool
 
         /// Settings as given.
         package init(
@@ -33,8 +36,10 @@ package final class GatewayService: Service {
             isLocalOnly: Bool = true,
             compression: Compression = Compression(),
             origins: AllowedOrigins = .none,
-            limits: [SegmentLimit] = []
+            limits: [SegmentLimit] = [],
+            isKeeper: Bool = true
         ) {
+            self.isKeeper = isKeeper
             self.limits = limits
             self.mode = mode
             self.maxBodyBytes = maxBodyBytes
@@ -49,7 +54,7 @@ package final class GatewayService: Service {
     let configuration: Configuration
     let access: AccessControl
     let catalog: Catalog
-    private let sweeper: ExpirySweeper
+    private let sweeper: ExpirySweeper?
     private let layouts: LayoutStore
     let pool: SnapshotPool
     let uploads: MemoryBudget
@@ -79,13 +84,13 @@ package final class GatewayService: Service {
         let limits = configuration.limits
         catalog = Catalog(
             directory,
-            pins: try PinKeeper(directory, events, log: log),
+            pins: configuration.isKeeper ? try PinKeeper(directory, events, log: log) : nil,
             budget: limits.isEmpty ? nil : try SegmentBudget(directory, limits: limits)
         )
         if let failure = catalog.budget?.failure {
             log(.warning, "each creation looks at all segments, for the kernel does not watch their names: \(failure)")
         }
-        sweeper = try ExpirySweeper(catalog, events, log: log)
+        sweeper = configuration.isKeeper ? try ExpirySweeper(catalog, events, log: log) : nil
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
 
@@ -94,7 +99,7 @@ package final class GatewayService: Service {
     /// No segment expires any more: its time is over for the next gateway too.
     package func drain() {
         isReady.store(false, ordering: .relaxed)
-        sweeper.stop()
+        sweeper?.stop()
     }
 
     package func everySecond() {

@@ -17,6 +17,16 @@ struct ClientConnection: ~Copyable {
     private let descriptor: Int32
     private let secure: cgnutls_client_t?
 
+    /// Connects to a server in the same process.
+    init(to server: Server) throws(HealthCheck.Failure) {
+        do throws(ServerError) {
+            descriptor = try server.connection()
+        } catch {
+            throw .unreachable("\(error)")
+        }
+        secure = nil
+    }
+
     /// Connects; every step waits at most so long.
     ///
     /// Without `trust` nothing is encrypted.
@@ -47,7 +57,8 @@ struct ClientConnection: ~Copyable {
     }
 
     /// Sends all of it.
-    func send(_ bytes: [UInt8]) throws(HealthCheck.Failure) {
+    func send(_ bytes: some Collection<UInt8>) throws(HealthCheck.Failure) {
+        let bytes = Array(bytes)
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { rest -> Int in

@@ -1,40 +1,79 @@
-/// A small client for questions of this program to a gateway: one connection for each request, bodies in memory.
+/// A client for questions of this program to a gateway: one connection for each request.
 ///
-/// What it sends closes the connection, so an answer is what comes until the other side closes; the coding `chunked` is
-/// not understood. May be used from any thread.
+/// May be used from any thread.
 package struct HTTPClient: Sendable {
-    /// What came.
-    package struct Answer: Sendable {
+    /// Where the server is.
+    package enum Place: Sendable {
+        /// At an address; with `trust` in TLS, over TCP.
+        case address(ListenAddress, trust: ClientTrust?)
+        /// In this process.
+        case inside(Server)
+    }
+
+    /// What came before the body.
+    package struct Head: Sendable {
         /// The status code.
         package let status: Int
         /// Header fields in their order, names in lower case.
         package let headers: [(name: String, value: String)]
-        /// The body.
-        package let body: [UInt8]
+
+        /// The first value of a field, by its name in lower case.
+        package subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
     }
 
-    /// The most bytes of an answer.
-    private static let limit = 64 << 20
+    /// What came.
+    package struct Answer: Sendable {
+        /// What came before the body.
+        package let head: Head
+        /// The body.
+        package let body: [UInt8]
 
-    /// Where the server is.
-    package let address: ListenAddress
-    private let trust: ClientTrust?
+        /// An answer of these parts.
+        package init(head: Head, body: [UInt8]) {
+            self.head = head
+            self.body = body
+        }
+
+        /// The status code.
+        package var status: Int { head.status }
+        /// Header fields in their order, names in lower case.
+        package var headers: [(name: String, value: String)] { head.headers }
+    }
+
+    /// A body that is sent piece by piece.
+    package struct Upload {
+        let count: Int
+        let next: () throws -> [UInt8]
+
+        /// So many bytes; `next` gives some of them each time it is called, at least one.
+        package init(count: Int, next: @escaping () throws -> [UInt8]) {
+            self.count = count
+            self.next = next
+        }
+    }
+
+    /// The most bytes of an answer that is gathered in memory.
+    private static let limit = 64 << 20
+    /// Of a body from here on the server is asked first whether it wants it.
+    private static let askedFrom = 1 << 20
+
+    private let place: Place
     private let headers: [(String, String)]
     private let seconds: Int
 
     /// Asks a server, with header fields in every request; waits at most `seconds` for each step.
-    ///
-    /// With `trust` in TLS, over TCP.
-    package init(
-        _ address: ListenAddress,
-        trust: ClientTrust? = nil,
-        headers: [(String, String)] = [],
-        seconds: Int = 5
-    ) {
-        self.address = address
-        self.trust = trust
+    package init(_ place: Place, headers: [(String, String)] = [], seconds: Int = 5) {
+        self.place = place
         self.headers = headers
         self.seconds = seconds
+    }
+
+    /// Where the server is, for people.
+    package var address: String {
+        switch place {
+        case .address(let address, _): address.description
+        case .inside: "this process"
+        }
     }
 
     /// Sends a request and gives the whole answer.
@@ -45,52 +84,57 @@ package struct HTTPClient: Sendable {
         _ target: String,
         headers: [(String, String)] = [],
         body: [UInt8]? = nil
-    ) throws(HealthCheck.Failure) -> Answer {
-        let connection = try ClientConnection(address, trust: trust, seconds: seconds)
+    ) throws -> Answer {
+        var gathered: [UInt8] = []
+        let upload = body.map { body in Upload(count: body.count) { body } }
+        let head = try exchange(method, target, headers: headers, body: upload) { _, piece in
+            gathered += piece
+            if gathered.count > Self.limit { throw HealthCheck.Failure.malformed }
+        }
+        return Answer(head: head, body: gathered)
+    }
+
+    /// Sends a request and hands the body of the answer over as it comes, with what came before it.
+    @discardableResult
+    package func exchange(
+        _ method: String,
+        _ target: String,
+        headers: [(String, String)] = [],
+        body: Upload? = nil,
+        receive: (Head, ArraySlice<UInt8>) throws -> Void
+    ) throws -> Head {
+        let connection = try connect()
+        let asksFirst = body.map { $0.count >= Self.askedFrom } ?? false
         var text = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         for (name, value) in self.headers + headers { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Length: \(body.count)\r\n" }
-        try connection.send(Array("\(text)\r\n".utf8) + (body ?? []))
-        return try Self.answer(try Self.all(from: connection))
+        if asksFirst { text += "Expect: 100-continue\r\n" }
+        try connection.send("\(text)\r\n".utf8)
+        var reader = AnswerReader()
+        if asksFirst {
+            let head = try reader.head(from: connection)
+            if head.status != 100 {
+                try reader.body(of: head, from: connection) { try receive(head, $0) }
+                return head
+            }
+        }
+        if let body {
+            var left = body.count
+            while left > 0 {
+                let piece = try body.next()
+                try connection.send(piece)
+                left -= piece.count
+            }
+        }
+        let head = try reader.head(from: connection)
+        if method != "HEAD" { try reader.body(of: head, from: connection) { try receive(head, $0) } }
+        return head
     }
 
-    private static func all(from connection: borrowing ClientConnection) throws(HealthCheck.Failure) -> [UInt8] {
-        var answer: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 16 << 10)
-        while answer.count < limit {
-            let count = try connection.receive(into: &piece)
-            if count == 0 { return answer }
-            answer += piece.prefix(count)
+    private func connect() throws(HealthCheck.Failure) -> ClientConnection {
+        switch place {
+        case .address(let address, let trust): try ClientConnection(address, trust: trust, seconds: seconds)
+        case .inside(let server): try ClientConnection(to: server)
         }
-        throw .malformed
-    }
-
-    /// Takes an answer apart.
-    static func answer(_ bytes: [UInt8]) throws(HealthCheck.Failure) -> Answer {
-        var lines: [String] = []
-        var start = 0
-        while true {
-            guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { throw .malformed }
-            let line = bytes[start..<end].last == UInt8(ascii: "\r") ? bytes[start..<(end - 1)] : bytes[start..<end]
-            start = end + 1
-            if line.isEmpty { break }
-            lines.append(String(decoding: line, as: UTF8.self))
-        }
-        let words = lines.first?.split(separator: " ", maxSplits: 2) ?? []
-        guard words.count > 1, words[0].hasPrefix("HTTP/1."), words[1].utf8.count == 3, let status = Int(words[1])
-        else {
-            throw .malformed
-        }
-        var headers: [(name: String, value: String)] = []
-        for line in lines.dropFirst() {
-            guard let colon = line.firstIndex(of: ":") else { throw .malformed }
-            let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-            headers.append((line[..<colon].lowercased(), String(value)))
-        }
-        if headers.contains(where: { $0.name == "transfer-encoding" }) { throw .malformed }
-        let body = Array(bytes[start...])
-        let length = headers.first { $0.name == "content-length" }.flatMap { Int($0.value) }
-        if let length, !body.isEmpty, body.count != length { throw .malformed }
-        return Answer(status: status, headers: headers, body: body)
     }
 }

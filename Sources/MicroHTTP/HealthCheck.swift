@@ -17,12 +17,7 @@ package enum HealthCheck {
     }
 
     /// Asks `GET path` and gives the status code; waits at most `seconds` for each step.
-    package static func status(
-        of address: ListenAddress,
-        trust: ClientTrust? = nil,
-        path: String,
-        seconds: Int = 5
-    ) throws(Failure) -> Int {
-        try HTTPClient(address, trust: trust, seconds: seconds).send("GET", path).status
+    package static func status(of address: ListenAddress, path: String, seconds: Int = 5) throws -> Int {
+        try HTTPClient(.address(address, trust: nil), seconds: seconds).send("GET", path).status
     }
 }

@@ -103,7 +103,8 @@ package final class Server: Sendable {
         var loops: [EventLoop] = []
         do throws(ServerError) {
             sockets = try listen()
-            if sockets.contains(where: { !$0.isSecure }) { loops += try startLoops(nil) }
+            // Without any address it serves whom it is handed; see ``connection()``.
+            if sockets.isEmpty || sockets.contains(where: { !$0.isSecure }) { loops += try startLoops(nil) }
             if sockets.contains(where: \.isSecure) { loops += try startLoops(configuration.certificate) }
         } catch {
             for socket in sockets { socket.end() }
@@ -146,6 +147,29 @@ package final class Server: Sendable {
             throw error
         }
         return loops
+    }
+
+    /// Makes a connection to the server from within its own process; the caller owns the descriptor.
+    package func connection() throws(ServerError) -> Int32 {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw .system(call: "socketpair", code: errno)
+        }
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_UNIX)
+        let isTaken = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard connections.letIn(PeerAddress(address, ends[1]), configuration) == nil else { return false }
+                let size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+                return leastBusyLoop(isSecure: false).take(ends[1], address, size)
+            }
+        }
+        guard isTaken else {
+            for end in ends { close(end) }
+            throw .noDaemon
+        }
+        return ends[0]
     }
 
     /// Shows another certificate to those who connect from now on; who is connected stays with the one that he saw.

@@ -48,7 +48,7 @@ struct GatewayProbe {
         return findings
     }
 
-    private func exercise(_ mayBeThere: inout Bool) throws(HealthCheck.Failure) -> [Finding] {
+    private func exercise(_ mayBeThere: inout Bool) throws -> [Finding] {
         let json = [("Content-Type", "application/json")]
         let raw = [("Content-Type", "application/octet-stream")]
         let order = #"{"name": "\#(name)", "layout": \#(Self.layout), "ttl": 600}"#

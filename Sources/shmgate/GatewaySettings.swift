@@ -37,13 +37,28 @@ struct GatewaySettings: ParsableArguments {
     /// At the other end of an address that `serve` takes, too, is this machine: its certificate may be for another name,
     /// and is not asked who it is, as it is not without TLS. The gateway of a URL has to be the one that it names.
     func client(sendsToken: Bool) throws -> HTTPClient {
+        try Self.client(listen: listen, url: url, ca: ca, sendsToken: sendsToken, seconds: 5)
+    }
+
+    /// The same of values that were said elsewhere; waits at most so long for each step.
+    static func client(
+        listen: ListenAddress?,
+        url: GatewayURL?,
+        ca: String?,
+        sendsToken: Bool,
+        seconds: Int
+    ) throws -> HTTPClient {
         let token = sendsToken ? getenv("SHMGATE_TOKEN").map { String(cString: $0) } : nil
         let headers = token.map { [("Authorization", "Bearer \($0)")] } ?? []
         let named = getenv("SHMGATE_URL") == nil || listen != nil ? url : try setting(url, "URL", default: .local)
         guard let named else {
             let first = try listen ?? ListenSettings.ofEnvironment()?.first ?? defaultAddress()
             let isSecure = getenv("SHMGATE_TLS_CERT").map { $0.pointee != 0 } ?? false
-            return HTTPClient(first.reachable, trust: isSecure ? .anybody : nil, headers: headers)
+            return HTTPClient(
+                .address(first.reachable, trust: isSecure ? .anybody : nil),
+                headers: headers,
+                seconds: seconds
+            )
         }
         var trust: ClientTrust? = named.isSecure ? .system : nil
         let path = try setting(ca, "CA", default: "")
@@ -54,7 +69,7 @@ struct GatewaySettings: ParsableArguments {
                 throw StartFailure(.missing, "Cannot read \(path): \(error)")
             }
         }
-        return HTTPClient(named.address, trust: trust, headers: headers)
+        return HTTPClient(.address(named.address, trust: trust), headers: headers, seconds: seconds)
     }
 }
 

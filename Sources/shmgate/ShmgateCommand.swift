@@ -10,6 +10,8 @@ struct ShmgateCommand: ParsableCommand {
         abstract: "A gateway over shared memory: self-describing segments in /dev/shm, over HTTP.",
         discussion: """
             Examples:
+              shmgate ls
+              shmgate get prices --slice 0:10 --format csv
               shmgate serve
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
@@ -18,7 +20,19 @@ struct ShmgateCommand: ParsableCommand {
               shmgate doctor
             """,
         version: Version.current,
-        subcommands: [Serve.self, Health.self, TokenCommand.self, GarbageCollection.self, Doctor.self]
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Segments",
+                subcommands: [
+                    ListCommand.self, ShowCommand.self, CreateCommand.self, GetCommand.self, SetCommand.self,
+                    RemoveCommand.self, CopyCommand.self, SaveCommand.self, RestoreCommand.self,
+                ]
+            ),
+            CommandGroup(
+                name: "Gateway",
+                subcommands: [Serve.self, Health.self, TokenCommand.self, GarbageCollection.self, Doctor.self]
+            ),
+        ]
     )
 
     /// Runs what the arguments say; a failure has an exit status of its cause.
@@ -27,7 +41,7 @@ struct ShmgateCommand: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as StartFailure {
-            _ = "Error: \(failure)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            failure.tell()
             Glibc.exit(failure.cause.rawValue)
         } catch {
             Self.exit(withError: error)

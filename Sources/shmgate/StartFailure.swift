@@ -8,10 +8,18 @@ struct StartFailure: Error, CustomStringConvertible {
     enum Cause: Int32 {
         /// Anything else.
         case other = 1
-        /// A directory or a file is not there.
+        /// What was given is no value, no slice, no layout: the gateway's 4xx for which there is no other status.
+        case badInput = 65
+        /// A directory, a file or a segment is not there.
         case missing = 66
-        /// Another process listens there.
-        case addressInUse = 69
+        /// Another process listens there, or none does.
+        case unavailable = 69
+        /// The name is taken, or somebody else has written meanwhile: 409 and 412.
+        case conflict = 73
+        /// There is no room: 507.
+        case outOfSpace = 74
+        /// To be tried again later: 503 and 429.
+        case busy = 75
         /// This user may not do that.
         case notPermitted = 77
         /// A file or an address that was named cannot be used as it is.
@@ -24,6 +32,26 @@ struct StartFailure: Error, CustomStringConvertible {
     init(_ cause: Cause = .other, _ description: String) {
         self.cause = cause
         self.description = description
+    }
+
+    /// Says it on standard error.
+    func tell() { _ = "Error: \(self)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) } }
+
+    /// What could not be done with one of several segments.
+    init(segment name: SegmentName, _ error: any Error) {
+        var cause = Cause.other
+        switch error as? SegmentError {
+        case .noSuchSegment?: cause = .missing
+        case .alreadyExists?, .preconditionFailed?, .replaced?: cause = .conflict
+        case .outOfSpace?: cause = .outOfSpace
+        case .busy?: cause = .busy
+        case .forbidden?: cause = .notPermitted
+        case .corrupt?, .unsupportedFormat?: cause = .badInput
+        case .system(let error)?:
+            cause = error.code == ENOENT ? .missing : error.code == EACCES ? .notPermitted : .other
+        default: break
+        }
+        self.init(cause, "\(name): \(error)")
     }
 
     /// A directory of segments that cannot be used.
@@ -43,7 +71,7 @@ struct StartFailure: Error, CustomStringConvertible {
     init(_ error: ServerError) {
         let cause: Cause =
             switch error {
-            case .addressInUse: .addressInUse
+            case .addressInUse: .unavailable
             case .notPermitted: .notPermitted
             case .badAddress, .badSocketFile, .badInheritance, .badCertificate: .badConfiguration
             case .noDaemon, .system: .other

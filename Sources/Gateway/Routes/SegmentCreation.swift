@@ -202,7 +202,7 @@ struct SegmentCreation {
         status: Int
     ) throws -> Response {
         catalog.forget(name)
-        if isPinned { catalog.pins.look(at: name) }
+        if isPinned { catalog.pins?.look(at: name) }
         // It has its name: whatever keeps it from being described, an error would say that there is none.
         guard let description = try? catalog.description(of: catalog.segment(name)) else {
             return Self.shortAnswer(name, draft, status)

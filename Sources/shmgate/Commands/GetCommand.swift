@@ -1,0 +1,67 @@
+import ArgumentParser
+import Glibc
+import MicroHTTP
+import Segments
+
+/// `shmgate get`: the data of a segment, or of a part of it.
+struct GetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Print the data of a segment, or of a part of it.",
+        discussion: """
+            A member is named behind the segment: quotes/columns/price. Formats: json, csv, npy, raw, arrow, arrow-file.
+
+            Examples:
+              shmgate get prices --slice 0:10 --format csv
+              shmgate get quotes --where 'price>100' --columns price,qty
+              shmgate get temperature/values --sel time=2024-01 --format npy --output january.npy
+              shmgate get ticks --max-points 1000
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"))
+    var name: String
+
+    @OptionGroup(title: "Part")
+    var selection: SelectionSettings
+
+    @Option(name: [.short, .long], help: ArgumentHelp("The representation. (default: json)", valueName: "format"))
+    var format = "json"
+
+    @Option(help: ArgumentHelp("At most so many rows, with every spike among them.", valueName: "n"))
+    var maxPoints: Int?
+
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("Write to a file. (default: standard output)", valueName: "path")
+    )
+    var output: String?
+
+    @OptionGroup(title: "Where")
+    var settings: ClientSettings
+
+    func run() throws {
+        var parameters = try selection.parameters() + [("format", format)]
+        if let maxPoints { parameters.append(("max_points", "\(maxPoints)")) }
+        if output == nil, ["npy", "raw", "arrow", "arrow-file"].contains(format), isatty(STDOUT_FILENO) == 1 {
+            throw ValidationError("\(format) is for programs: name a file with --output, or pipe it into one.")
+        }
+        let client = try settings.client()
+        let path = SegmentClient.path(name, "data")
+        guard let output else {
+            try client.exchange("GET", path, parameters) { try Output.write($0) }
+            if format == "json" { try Output.write("\n".utf8) }
+            return
+        }
+        try LocalFile.write(output) { file in
+            var progress = Progress("reading \(name)")
+            try client.exchange("GET", path, parameters) { head in
+                progress.total = head["content-length"].flatMap { Int($0) }
+            } receive: { piece in
+                try file.append(piece)
+                progress.advance(piece.count)
+            }
+            progress.end()
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Documents
+import Glibc
+
+/// What commands print.
+enum Output {
+    /// Whether standard output is a terminal that wants colours.
+    static let hasColours = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil && !isDumb
+
+    private static var isDumb: Bool { getenv("TERM").map { String(cString: $0) } == "dumb" }
+
+    /// How many columns the terminal has; 80 if there is none.
+    static var width: Int {
+        var size = winsize()
+        if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+        return getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 80
+    }
+
+    /// Text in a colour of the terminal, where there are some.
+    static func coloured(_ text: String, _ code: Int) -> String {
+        hasColours ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+    }
+
+    /// Writes bytes to standard output, all of them.
+    static func write(_ bytes: some Collection<UInt8>) throws {
+        let bytes = Array(bytes)
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            // Who has read enough, as head does, has read enough.
+            if count < 0, errno == EPIPE { exit(0) }
+            guard count > 0 else { throw StartFailure(.other, "standard output: \(String(cString: strerror(errno)))") }
+            done += count
+        }
+    }
+
+    /// Prints a JSON document on a line.
+    static func json(_ value: JSONValue) throws {
+        var writer = JSONWriter()
+        writer.value(value)
+        try write(writer.finish().withUnsafeBytes { Array($0) } + [UInt8(ascii: "\n")])
+    }
+
+    /// Prints columns, each as wide as its widest field; the first row is their names.
+    static func table(_ rows: [[String]], rightAligned: Set<Int> = []) throws {
+        guard let names = rows.first else { return }
+        let widths = names.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        for (number, row) in rows.enumerated() {
+            var line = ""
+            for (column, field) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - field.count)
+                let isLast = column == row.count - 1
+                line += rightAligned.contains(column) ? padding + field : isLast ? field : field + padding
+                if !isLast { line += "  " }
+            }
+            try write((number == 0 ? coloured(line, 1) : line).utf8)
+            try write("\n".utf8)
+        }
+    }
+
+    /// A number of bytes for people: `60 B`, `1.5 MiB`.
+    static func size(_ bytes: Int64) -> String {
+        var value = Double(bytes)
+        for unit in ["B", "KiB", "MiB", "GiB"] {
+            if value < 1024 { return unit == "B" ? "\(bytes) B" : "\(rounded(value)) \(unit)" }
+            value /= 1024
+        }
+        return "\(rounded(value)) TiB"
+    }
+
+    private static func rounded(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return value < 10 ? "\(tenths / 10).\(tenths % 10)" : "\(Int(value.rounded()))"
+    }
+}

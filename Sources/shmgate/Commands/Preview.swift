@@ -1,0 +1,156 @@
+import Documents
+import MicroHTTP
+
+/// A look at the data of a segment on a terminal.
+struct Preview {
+    let client: SegmentClient
+    let name: String
+    /// So many rows at the most.
+    let rows: Int
+
+    /// The first rows of a series or a dataframe, in a box, and a line for each column of numbers.
+    func table() throws {
+        let parameters = [("slice", ":\(rows)"), ("format", "csv")]
+        let csv = try client.send("GET", path, parameters).body
+        let lines = Self.fields(String(decoding: csv, as: UTF8.self))
+        try box(lines, hasNames: true)
+        guard case .object(let object) = try client.json(path, [("max_points", "160")]) else { return }
+        if case .array(let names)? = object["columns"], case .array(let rows)? = object["data"] {
+            for (number, name) in names.enumerated() {
+                guard case .string(let name) = name else { continue }
+                try sparkline(name, rows.map { row in if case .array(let row) = row { row[number] } else { .null } })
+            }
+        } else if case .array(let values)? = object["data"] {
+            try sparkline(object.text("name") ?? "values", values)
+        }
+    }
+
+    /// The first rows and columns of an array.
+    func array(_ shape: String) throws {
+        let rank = shape.isEmpty ? 0 : shape.split(separator: "×").count
+        let parts = Array(repeating: "0", count: max(rank - 2, 0))
+        let slice = parts + (rank > 1 ? [":\(rows)", ":8"] : rank == 1 ? [":\(rows)"] : [])
+        var parameters = [("format", "json")]
+        if rank > 0 { parameters.append(("slice", slice.joined(separator: ","))) }
+        guard case .object(let object) = try client.json(path, parameters), let data = object["data"] else { return }
+        try box(Self.rows(data), hasNames: false)
+        guard rank == 1, case .object(let few) = try client.json(path, [("max_points", "160")]),
+            case .array(let values)? = few["data"]
+        else { return }
+        try sparkline("values", values)
+    }
+
+    /// The text of a JSON value, as much as fits.
+    func text() throws {
+        let body = try client.send("GET", path).body
+        try Output.write("\n".utf8)
+        try Output.write(body.prefix(2_000))
+        try Output.write("\n".utf8)
+    }
+
+    private var path: String { SegmentClient.path(name, "data") }
+
+    private static func rows(_ data: JSONValue) -> [[String]] {
+        guard case .array(let items) = data else { return [[field(data)]] }
+        return items.map { item in
+            if case .array(let row) = item { row.map(field) } else { [field(item)] }
+        }
+    }
+
+    private static func field(_ value: JSONValue) -> String {
+        if case .string(let text) = value { return text }
+        var writer = JSONWriter()
+        writer.value(value)
+        return writer.finish().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The fields of CSV as the gateway writes it.
+    private static func fields(_ csv: String) -> [[String]] {
+        var rows: [[String]] = [[]]
+        var field = ""
+        var isQuoted = false
+        var before: Character?
+        for character in csv {
+            if isQuoted {
+                if character == "\"" { isQuoted = false } else { field.append(character) }
+            } else if character == "\"" {
+                // Two of them in quotes are one.
+                if before == "\"" { field.append("\"") }
+                isQuoted = true
+            } else if character == "," || character == "\n" {
+                rows[rows.count - 1].append(field)
+                field = ""
+                if character == "\n" { rows.append([]) }
+            } else {
+                field.append(character)
+            }
+            before = character
+        }
+        return rows.filter { !$0.isEmpty }
+    }
+
+    /// Draws a box around rows, as wide as the terminal at the most.
+    private func box(_ rows: [[String]], hasNames: Bool) throws {
+        guard let count = rows.map(\.count).max(), count > 0 else { return }
+        var widths = (0..<count).map { column in
+            min(rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0, 32)
+        }
+        while widths.count > 1, widths.reduce(1, { $0 + $1 + 3 }) > Output.width { widths.removeLast() }
+        func rule(_ left: String, _ middle: String, _ right: String) -> String {
+            left + widths.map { String(repeating: "─", count: $0 + 2) }.joined(separator: middle) + right + "\n"
+        }
+        var text = "\n" + rule("┌", "┬", "┐")
+        for (number, row) in rows.enumerated() {
+            let fields = widths.enumerated().map { column, width -> String in
+                let field = Self.visible(column < row.count ? row[column] : "", width)
+                return String(repeating: " ", count: width - field.count) + field
+            }
+            text += "│ " + fields.joined(separator: " │ ") + " │\n"
+            if number == 0, hasNames { text += rule("├", "┼", "┤") }
+        }
+        try Output.write((text + rule("└", "┴", "┘")).utf8)
+    }
+
+    /// A field without what a terminal would obey, cut to a width.
+    private static func visible(_ field: String, _ width: Int) -> String {
+        let clean = String(
+            field.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "·" : Character($0) }
+        )
+        return clean.count > width ? clean.prefix(width - 1) + "…" : clean
+    }
+
+    private func sparkline(_ name: String, _ values: [JSONValue]) throws {
+        let numbers = values.map { value -> Double? in
+            switch value {
+            case .number(.integer(let number)): Double(number)
+            case .number(.unsigned(let number)): Double(number)
+            case .number(.double(let number)) where number.isFinite: number
+            default: nil
+            }
+        }
+        guard let least = numbers.compactMap(\.self).min(), let greatest = numbers.compactMap(\.self).max() else {
+            return
+        }
+        let blocks = Array("▁▂▃▄▅▆▇█")
+        let width = max(10, min(numbers.count, Output.width - name.count - 2))
+        var line = ""
+        for column in 0..<width {
+            let some = numbers[
+                (column * numbers.count / width)..<max(
+                    (column + 1) * numbers.count / width,
+                    column * numbers.count / width + 1
+                )
+            ]
+            .compactMap(\.self)
+            // Of the values in a column the one that is farthest from the middle, so that spikes stay.
+            let middle = least / 2 + greatest / 2
+            guard let value = some.max(by: { abs($0 - middle) < abs($1 - middle) }) else {
+                line += " "
+                continue
+            }
+            let share = greatest > least ? (value / 2 - least / 2) / (greatest / 2 - least / 2) : 0.5
+            line.append(blocks[min(7, max(0, Int(share * 8)))])
+        }
+        try Output.write("\(Output.coloured(Self.visible(name, 24), 2)) \(Output.coloured(line, 36))\n".utf8)
+    }
+}

@@ -1,0 +1,121 @@
+import Documents
+import MicroHTTP
+
+/// Sends the requests of commands, and makes a failure of every answer that is none of success.
+struct SegmentClient {
+    private let client: HTTPClient
+
+    init(_ client: HTTPClient) { self.client = client }
+
+    /// Sends a request and gives the answer, whose status is one of success.
+    @discardableResult
+    func send(
+        _ method: String,
+        _ path: String,
+        _ parameters: [(String, String)] = [],
+        headers: [(String, String)] = [],
+        body: [UInt8]? = nil
+    ) throws -> HTTPClient.Answer {
+        var gathered: [UInt8] = []
+        let upload = body.map { body in HTTPClient.Upload(count: body.count) { body } }
+        let head = try exchange(method, path, parameters, headers: headers, body: upload) { gathered += $0 }
+        return HTTPClient.Answer(head: head, body: gathered)
+    }
+
+    /// The same with a body that is sent, and one that is received, piece by piece.
+    @discardableResult
+    func exchange(
+        _ method: String,
+        _ path: String,
+        _ parameters: [(String, String)] = [],
+        headers: [(String, String)] = [],
+        body: HTTPClient.Upload? = nil,
+        begin: (HTTPClient.Head) throws -> Void = { _ in },
+        receive: (ArraySlice<UInt8>) throws -> Void
+    ) throws -> HTTPClient.Head {
+        var problem: [UInt8] = []
+        var hasBegun = false
+        let head: HTTPClient.Head
+        do {
+            head = try client.exchange(method, Self.target(path, parameters), headers: headers, body: body) {
+                head,
+                piece in
+                if head.status >= 300 {
+                    if problem.count < 64 << 10 { problem += piece }
+                    return
+                }
+                if !hasBegun { try begin(head) }
+                hasBegun = true
+                try receive(piece)
+            }
+        } catch let failure as HealthCheck.Failure {
+            throw StartFailure(.unavailable, "No answer: \(failure)")
+        }
+        if head.status >= 300, head.status != 304 { throw Self.failure(head.status, problem) }
+        if !hasBegun { try begin(head) }
+        return head
+    }
+
+    /// Asks for a JSON document.
+    func json(_ path: String, _ parameters: [(String, String)] = []) throws -> JSONValue {
+        try Self.value(of: send("GET", path, parameters).body)
+    }
+
+    /// Reads a JSON document.
+    static func value(of bytes: [UInt8]) throws -> JSONValue {
+        try bytes.withUnsafeBytes { bytes in
+            var reader = JSONReader(bytes)
+            return try reader.value()
+        }
+    }
+
+    /// The path of a segment, or of one of its resources; a member's parts are encoded but for what was encoded already.
+    static func path(_ name: String, _ resource: String? = nil) -> String {
+        let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        var path = "/segments/\(encoded(String(parts[0]), keeping: ""))"
+        if let resource { path += "/\(resource)" }
+        if parts.count > 1 { path += "/\(encoded(String(parts[1]), keeping: "/%"))" }
+        return path
+    }
+
+    private static func target(_ path: String, _ parameters: [(String, String)]) -> String {
+        if parameters.isEmpty { return path }
+        let query = parameters.map { "\(encoded($0, keeping: ""))=\(encoded($1, keeping: ""))" }
+        return "\(path)?\(query.joined(separator: "&"))"
+    }
+
+    private static func encoded(_ text: String, keeping kept: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var encoded: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                encoded.append(byte)
+            case _ where "-._~".utf8.contains(byte) || kept.utf8.contains(byte): encoded.append(byte)
+            default: encoded += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    /// The failure that a problem document tells of.
+    private static func failure(_ status: Int, _ body: [UInt8]) -> StartFailure {
+        var text = "the gateway answered \(status)"
+        if case .object(let problem)? = try? value(of: body), case .string(let detail)? = problem["detail"] {
+            text = detail
+            if case .string(let code)? = problem["code"] { text = "\(code): \(detail)" }
+        }
+        let cause: StartFailure.Cause =
+            switch status {
+            case 401, 403: .notPermitted
+            case 404: .missing
+            case 409, 412: .conflict
+            case 429, 503: .busy
+            case 507: .outOfSpace
+            case 400..<500: .badInput
+            default: .other
+            }
+        return StartFailure(cause, text)
+    }
+}
