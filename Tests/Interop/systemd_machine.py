@@ -135,8 +135,11 @@ class Machine:
         return "systemd: " + open(self.log.name).read()[-3000:]
 
     def tried(self, *command, user=None):
-        """A command there, of root or of a user and a group, by their numbers; it may fail."""
-        become = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups"] if user else []
+        """A command there, of root or of a user, by the numbers of his groups behind his own; it may fail."""
+        become = []
+        if user:
+            more = ",".join(map(str, user[2:]))
+            become = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", f"--groups={more}" if more else "--clear-groups"]
         enter = ["nsenter", "--target", str(self.init), *NAMESPACES]
         return subprocess.run(
             [*enter, *become, *command], capture_output=True, text=True, env={"PATH": PATH}, timeout=120
