@@ -55,6 +55,7 @@ package final class GatewayService: Service {
     let access: AccessControl
     let catalog: Catalog
     private let sweeper: ExpirySweeper?
+    let hub: EventHub
     private let layouts: LayoutStore
     let pool: SnapshotPool
     let uploads: MemoryBudget
@@ -91,8 +92,11 @@ package final class GatewayService: Service {
             log(.warning, "each creation looks at all segments, for the kernel does not watch their names: \(failure)")
         }
         sweeper = configuration.isKeeper ? try ExpirySweeper(catalog, events, log: log) : nil
+        hub = EventHub(catalog, log: log)
         layouts = try LayoutStore(PrivateFolder(below: stateDirectory ?? directory.path))
     }
+
+    deinit { hub.stop() }
 
     /// From now on `/readyz` answers 503, so that whoever balances load looks elsewhere.
     ///
@@ -105,7 +109,10 @@ package final class GatewayService: Service {
     package func everySecond() {
         pool.trim()
         catalog.tidy()
+        hub.tidy()
     }
+
+    package func stopping() { hub.drain() }
 
     /// The answer with what every answer says.
     func finished(_ response: Response, _ exchange: Exchange) -> Response {
@@ -118,9 +125,13 @@ package final class GatewayService: Service {
         let context = RequestContext(exchange: exchange, mayBlock: mayBlock)
         let waitedNs = mayBlock ? Waits.ofThisThreadNs : 0
         defer { if mayBlock { exchange.lockWaitNs += Waits.ofThisThreadNs - waitedNs } }
-        guard let response = response(to: exchange, context) else {
+        let response: Response
+        switch outcome(of: exchange, context) {
+        case .response(let made): response = made
+        case .later:
             exchange.crowd = (exchange.state as? PendingRequest)?.route.crowd
             return .later
+        case .parked: return .parked
         }
         // Whoever has the answer may send the next body: the room of this one is free by then.
         exchange.mayTake = nil
@@ -128,20 +139,30 @@ package final class GatewayService: Service {
         return .now(finished(configuration.compression.apply(to: response, exchange, pool.budget), exchange))
     }
 
-    /// The answer; nil if it needs a worker.
-    private func response(to exchange: Exchange, _ context: RequestContext) -> Response? {
+    /// What became of a request.
+    private enum Outcome {
+        case response(Response)
+        /// It needs a worker.
+        case later
+        /// It waits for something to happen.
+        case parked
+    }
+
+    private func outcome(of exchange: Exchange, _ context: RequestContext) -> Outcome {
         var attemptsLeft = 8
         while true {
             do {
-                return try respond(to: exchange, context)
+                return .response(try respond(to: exchange, context))
             } catch is Deferral {
-                return nil
+                return .later
+            } catch is Parking {
+                return .parked
             } catch {
                 switch (error as? LocatedError)?.cause ?? error {
-                case SegmentError.busy where !context.mayBlock: return nil
+                case SegmentError.busy where !context.mayBlock: return .later
                 case SegmentError.replaced where attemptsLeft > 0:
                     attemptsLeft -= 1  // the name was given to another segment meanwhile: start again by name
-                default: return Problem(error).response
+                default: return .response(Problem(error).response)
                 }
             }
         }
@@ -182,7 +203,8 @@ package final class GatewayService: Service {
             let body = pending.body(of: exchange)
             return try writing.write(name, path: path, query, body, context)
         case (.data(let name, let path), _):
-            return try DataReading(catalog: catalog, pool: pool).read(name, path: path, query, context)
+            let reading = DataReading(catalog: catalog, pool: pool, longPoll: LongPoll(hub: hub))
+            return try reading.read(name, path: path, query, context)
         case (.stats(let name, let path), _):
             return try StatsReading(reading: DataReading(catalog: catalog, pool: pool))
                 .read(name, path: path, query, context)
@@ -208,7 +230,7 @@ package final class GatewayService: Service {
     }
 
     private var metricsRoute: MetricsRoute {
-        MetricsRoute(catalog: catalog, requests: metrics, snapshots: pool.budget, uploads: uploads)
+        MetricsRoute(catalog: catalog, requests: metrics, snapshots: pool.budget, uploads: uploads, events: hub)
     }
 
     private var creation: SegmentCreation {

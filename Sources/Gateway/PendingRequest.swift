@@ -19,6 +19,9 @@ final class PendingRequest: @unchecked Sendable {
     /// The segments that its body names, and whether one of them took the place of another, for the audit.
     var namesInBody: [String] = []
     var isReplacement = false
+    /// What wakes it while it waits for a change, and until when it does, by the monotonic clock.
+    var watch: ChangeWatch?
+    var untilNs: Int64?
     /// What its body takes of the budget for bodies.
     var upload: MemoryReservation?
 

@@ -26,6 +26,7 @@ let endExchange:
         guard let pointer = slot?.pointee else { return }
         slot?.pointee = nil
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue()
+        exchange.end()
         exchange.record.enter(.idle)
         exchange.record.server.activeRequests.add(-1)
     }
@@ -41,6 +42,7 @@ let handleAccess: MHD_AccessHandlerCallback = { context, connection, _, method, 
             pieceCount.pointee = 0
             return exchange.takePiece(bytes)
         case .body: return exchange.finish()
+        case .parked: return exchange.wakeUp()
         case .answered: return exchange.queueResponse()
         case .working, .queued: return .YES
         }

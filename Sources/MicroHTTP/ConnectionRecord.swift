@@ -15,6 +15,8 @@ final class ConnectionRecord: Sendable {
         case working
         /// The client's reading of the answer.
         case sending
+        /// Something to happen, suspended meanwhile.
+        case watching
     }
 
     let descriptor: Int32
@@ -28,6 +30,10 @@ final class ConnectionRecord: Sendable {
     /// What was found at the last look, in the stage that began at this time.
     private let lastLook = Locked<(sinceNs: Int64, pace: Pace)?>(nil)
 
+    /// What wakes it, while it may be waiting for something to happen.
+    private let waker = Locked<Waker?>(nil)
+    /// Since when it has been waiting for something to happen with nothing left to read.
+    private let restedSinceNs = Atomic<Int64>(-1)
     private let isLimited = Atomic(false)
     private let certificate = Locked<ClientCertificate?>(nil)
 
@@ -46,6 +52,15 @@ final class ConnectionRecord: Sendable {
         stage.store(next.rawValue, ordering: .releasing)
     }
 
+    /// Enters the stage of waiting for something to happen, and says what will end that; nil leaves it.
+    func park(_ next: Waker?) {
+        waker.withLock { $0 = next }
+        if next != nil { enter(.watching) }
+    }
+
+    /// Wakes a connection that is to end, if it sleeps: nobody else would.
+    func cutSleep() { waker.withLock { $0 }?.cut() }
+
     /// Counts bytes of the body.
     func count(_ bytes: Int) { bodyBytes.add(bytes, ordering: .relaxed) }
 
@@ -55,6 +70,7 @@ final class ConnectionRecord: Sendable {
     /// bytes, and waits for an event that never comes. What is unread is left to it. What was read a moment ago may be
     /// a whole request that an event thread is at work on, so this has to be found for some time.
     func hasVanished(at nowNs: Int64) -> Bool {
+        if Stage(rawValue: stage.load(ordering: .relaxed)) == .watching { return hasHungUp }
         guard isAbandoned else {
             abandoned.withLock { $0 = nil }
             return false
@@ -69,11 +85,17 @@ final class ConnectionRecord: Sendable {
 
     private static let doubtNs: Int64 = 2_000_000_000
 
+    /// Whether a client that waits for something to happen has closed its side; libmicrohttpd does not look at it.
+    private var hasHungUp: Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(peerClosed), revents: 0)
+        return poll(&polled, 1, 0) > 0
+    }
+
     /// Whether the client closed its side, owes something, and nothing that it sent is unread.
     private var isAbandoned: Bool {
         switch Stage(rawValue: stage.load(ordering: .relaxed)) {
         case .idle, .body: break
-        case .working, .sending, .none: return false
+        case .working, .sending, .watching, .none: return false
         }
         var polled = pollfd(fd: descriptor, events: Int16(POLLIN | peerClosed), revents: 0)
         guard poll(&polled, 1, 0) > 0, polled.revents & Int16(peerClosed | POLLHUP) != 0 else { return false }
@@ -94,11 +116,17 @@ final class ConnectionRecord: Sendable {
             let begin = Pace(nowNs: sinceNs, moved: 0, configuration)
             let moved = UInt64(bodyBytes.load(ordering: .relaxed))
             return look(since: sinceNs, begin) { $0.isTooSlow(nowNs: nowNs, moved: moved, configuration) }
-        case .sending:
+        case .sending, .watching:
+            // All that it was told it has, and it owes nothing until it is told more.
+            if stage == .watching, restedSinceNs.load(ordering: .relaxed) == sinceNs { return false }
             var moved: UInt64 = 0
             var waiting: Int32 = 0
             guard cmicrohttpd_delivery(descriptor, &moved, &waiting) != 0 else { return false }
             // The first look is where counting begins: to ask the kernel at each answer would be dear.
+            if stage == .watching, waiting == 0 {
+                restedSinceNs.store(sinceNs, ordering: .relaxed)
+                return false
+            }
             let begin = Pace(nowNs: nowNs, moved: moved, configuration)
             return look(since: sinceNs, begin) {
                 $0.isTooSlow(nowNs: nowNs, moved: moved, owesNothing: waiting == 0, configuration)
@@ -142,7 +170,8 @@ final class ConnectionRecord: Sendable {
 
     /// Resets a connection whose client does not read its answer: what is unsent would stay with the kernel otherwise.
     func dropUnsent() {
-        guard stage.load(ordering: .relaxed) == Stage.sending.rawValue else { return }
+        let stage = Stage(rawValue: stage.load(ordering: .relaxed))
+        guard stage == .sending || stage == .watching else { return }
         var nobody = sockaddr()
         nobody.sa_family = sa_family_t(AF_UNSPEC)
         _ = connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size))

@@ -51,7 +51,10 @@ final class ConnectionTable: Sendable {
     /// Cuts the connections that `isDue` picks; their event threads notice and close them.
     func cut(where isDue: (ConnectionRecord) -> Bool) {
         state.withLock { state in
-            for record in state.records.values where isDue(record) { shutdown(record.descriptor, Int32(SHUT_RDWR)) }
+            for record in state.records.values where isDue(record) {
+                shutdown(record.descriptor, Int32(SHUT_RDWR))
+                record.cutSleep()
+            }
         }
     }
 }

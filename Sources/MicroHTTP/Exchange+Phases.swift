@@ -78,10 +78,30 @@ extension Exchange {
     /// The body is complete.
     func finish() -> MHD_Result {
         if response != nil { return queueResponse() }
-        switch record.server.service.answer(self, mayBlock: false) {
-        case .now(let response): return queue(response)
-        case .later: return moveToWorker()
+        while true {
+            switch record.server.service.answer(self, mayBlock: false) {
+            case .now(let response): return queue(response)
+            case .later: return moveToWorker()
+            case .parked:
+                phase = .parked
+                record.park(waker)
+                if waker.suspend(connection) { return .YES }
+                if waker.isCut { return .NO }
+            }
         }
+    }
+
+    /// The connection of a parked exchange runs again.
+    func wakeUp() -> MHD_Result {
+        if waker.isAsleep { return .YES }
+        return waker.isCut ? .NO : finish()
+    }
+
+    /// It is over: nobody wakes its connection any more.
+    func end() {
+        guard hasWaker else { return }
+        waker.end()
+        record.park(nil)
     }
 
     /// Queues what a worker, or the admission, left.
@@ -96,9 +116,10 @@ extension Exchange {
         let stamp = stamp(response)
         releaseBody()
         record.enter(.sending)
+        if case .live = response.body { record.park(waker) }
         record.limitSilence(of: connection)
         if method != .head { record.server.traffic.sentBytes.add(response.body.knownCount, ordering: .relaxed) }
-        return response.queue(on: connection, stamp, counting: record.server.traffic)
+        return response.queue(for: self, stamp)
     }
 
     /// What the answer says of the request; the service is told of both.
@@ -125,12 +146,16 @@ extension Exchange {
         MHD_suspend_connection(connection)
         let isTaken = server.workers.submit(crowd: crowd) { [self] in
             queueNs = preciseNs() - sinceNs
-            if case .now(let response) = server.service.answer(self, mayBlock: true) {
+            switch server.service.answer(self, mayBlock: true) {
+            case .now(let response):
                 self.response = response
-            } else {
-                preconditionFailure("a worker's answer is final")
+                resume()
+            case .later: preconditionFailure("a worker does not send a request to a worker")
+            case .parked:
+                phase = .parked
+                record.park(waker)
+                waker.leaveSuspended(connection)
             }
-            resume()
         }
         if !isTaken {
             response = server.service.refusal(.noWorker)

@@ -14,6 +14,8 @@ package final class Exchange: @unchecked Sendable {
         case body
         /// A worker has it.
         case working
+        /// Nothing is to be answered yet; ``waker`` is waited for.
+        case parked
         /// The worker is done and ``response`` waits to be queued.
         case answered
         /// The response was queued.
@@ -52,6 +54,17 @@ package final class Exchange: @unchecked Sendable {
     /// When the header block was complete, and how long it was in the queue of the workers, by the precise clock.
     var beginNs: Int64 = 0
     var queueNs: Int64?
+    /// What wakes its connection when that waits for something to happen.
+    package var waker: Waker {
+        if let knownWaker { return knownWaker }
+        let made = Waker()
+        knownWaker = made
+        return made
+    }
+    /// Most requests never need one.
+    private var knownWaker: Waker?
+    /// Whether there is one.
+    var hasWaker: Bool { knownWaker != nil }
     /// The service's own; released with the exchange.
     package var state: AnyObject?
 

@@ -39,6 +39,8 @@ package struct Response {
         case made(any BodySource)
         /// Bytes that are made while they are sent, as many as come; they go out in chunks.
         case streamed(any OpenBodySource)
+        /// Bytes that are made when there is something to say; the source is held until the last one is out.
+        case live(any LiveSource)
         /// For HEAD: a body of unknown length that is never made.
         case unknownLength
         /// For HEAD: the length of a body that is never made.
@@ -47,7 +49,7 @@ package struct Response {
         /// How many bytes will be sent; 0 where nobody knows yet.
         var knownCount: Int {
             switch self {
-            case .empty, .streamed, .unknownLength, .length: 0
+            case .empty, .streamed, .live, .unknownLength, .length: 0
             case .allocated(let bytes): bytes.count
             case .pinned(let bytes, _), .fixed(let bytes): bytes.count
             case .made(let source): source.count
@@ -105,8 +107,8 @@ extension Response {
     /// Makes libmicrohttpd's form of it and queues that; gives ownership of the body away in any case.
     ///
     /// Bytes of a body of unknown length are counted as they are made.
-    func queue(on connection: OpaquePointer, _ stamp: Stamp, counting traffic: Traffic) -> MHD_Result {
-        guard let made = make(traffic) else { return .NO }
+    func queue(for exchange: Exchange, _ stamp: Stamp) -> MHD_Result {
+        guard let made = make(exchange) else { return .NO }
         defer { MHD_destroy_response(made) }
         for (name, value) in headers {
             name.withUTF8Buffer { name in
@@ -117,13 +119,13 @@ extension Response {
             }
         }
         stamp.withFields { _ = MHD_add_response_header(made, $0, $1) }
-        return MHD_queue_response(connection, UInt32(status), made)
+        return MHD_queue_response(exchange.connection, UInt32(status), made)
     }
 
     /// So many bytes of a body are made at a time.
     private static let pieceBytes = 256 << 10
 
-    private func make(_ traffic: Traffic) -> OpaquePointer? {
+    private func make(_ exchange: Exchange) -> OpaquePointer? {
         switch body {
         case .empty where status == 304: return makeWithoutLength()
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)
@@ -157,8 +159,13 @@ extension Response {
             if made == nil { box.release() }
             return made
         case .streamed(let source):
-            let box = Unmanaged.passRetained(OpenSourceBox(source, traffic))
+            let box = Unmanaged.passRetained(OpenSourceBox(source, exchange.record.server.traffic))
             let made = MHD_create_response_from_callback(.max, 32 << 10, readOpenSource, box.toOpaque(), releaseOwner)
+            if made == nil { box.release() }
+            return made
+        case .live(let source):
+            let box = Unmanaged.passRetained(LiveBody(source, exchange))
+            let made = MHD_create_response_from_callback(.max, 4 << 10, readLiveBody, box.toOpaque(), releaseOwner)
             if made == nil { box.release() }
             return made
         case .unknownLength: return MHD_create_response_from_callback(.max, 1_024, refuseToRead, nil, nil)

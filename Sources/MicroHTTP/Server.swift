@@ -219,6 +219,7 @@ package final class Server: Sendable {
         }
         guard let stopping = begun else { return }
         stopping.acceptor.stop()
+        service.stopping()
         let deadlineNs = monotonicNs() + Int64(drainSeconds * 1e9)
         while activeRequests.current > 0, monotonicNs() < deadlineNs {
             connections.cut { $0.hasVanished(at: monotonicNs()) }

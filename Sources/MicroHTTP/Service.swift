@@ -4,11 +4,14 @@ package protocol Service: AnyObject, Sendable {
     func admit(_ exchange: Exchange) -> Admission
 
     /// Asked when the body is complete: first on the event thread with `mayBlock` false, where ``Answer/later`` moves
-    /// the request to a worker; there with `mayBlock` true, and the answer has to be ``Answer/now(_:)``.
+    /// the request to a worker; there with `mayBlock` true, and the answer may not be ``Answer/later``.
     func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer
 
     /// Told of every answer to a request just before it leaves, on the event thread; must not block.
     func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing)
+
+    /// Called when the server begins to stop: what waits for something to happen is to be woken, and to end.
+    func stopping()
 
     /// Called about once a second, on a thread of the server, for what has to be done from time to time.
     func everySecond()
@@ -19,6 +22,8 @@ package protocol Service: AnyObject, Sendable {
 
 extension Service {
     package func answered(_ exchange: Exchange, _ response: Response, _ timing: Timing) {}
+
+    package func stopping() {}
 }
 
 /// Why the server turns a request away without asking the service.
@@ -59,4 +64,6 @@ package enum Answer {
     case now(Response)
     /// It may take over a millisecond: ask again on a worker.
     case later
+    /// There is nothing to answer yet: ask again when the exchange's ``Waker`` is woken. No thread waits meanwhile.
+    case parked
 }

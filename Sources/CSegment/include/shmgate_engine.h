@@ -67,6 +67,30 @@ int shmgate_lock_holder(int fd, short type, int start);
 /* Whether the kernel can wait for several words at once. */
 int shmgate_has_futex_waitv(void);
 
+/* One of several words that a thread sleeps on: the kernel's struct futex_waitv. */
+struct shmgate_watched_word {
+    uint64_t value;
+    uint64_t address;
+    uint32_t flags; /* SHMGATE_WORD_FLAGS */
+    uint32_t reserved; /* 0 */
+};
+
+enum {
+    SHMGATE_WORD_FLAGS = 2, /* 32 bits, shared between processes */
+    SHMGATE_MOST_WORDS = 128
+};
+
+/* Sleeps while all words have their values, until one of them is woken or a CLOCK_MONOTONIC instant. Returns 0, EAGAIN
+ * (a word has another value), ETIMEDOUT, EINTR, EFAULT (a page is gone), or why the kernel will not do it. */
+int shmgate_wait_for_any(const struct shmgate_watched_word *words, int32_t count, int64_t deadline_ns);
+
+/* Sleeps while a word of this process has a value, at most until a CLOCK_MONOTONIC instant. */
+void shmgate_wait_for_own(const uint64_t *word, uint32_t value, int64_t deadline_ns);
+
+/* A word of this process that ends such sleeps: its value, and another value and a wake for all. */
+uint32_t shmgate_own_word(const uint64_t *word);
+void shmgate_ring_own_word(uint64_t *word);
+
 /* pthread_mutex_lock with a CLOCK_MONOTONIC instant; a negative one waits for ever. Returns 0, ETIMEDOUT or EBUSY. */
 int shmgate_mutex_lock_until(pthread_mutex_t *mutex, int64_t deadline_ns);
 

@@ -114,7 +114,7 @@ extension Response.Body {
         case .pinned(let bytes, _), .fixed(let bytes): bytes.count
         case .made(let source): source.count
         case .length(let count): Int(clamping: count)
-        case .streamed, .unknownLength: nil
+        case .streamed, .live, .unknownLength: nil
         }
     }
 }

@@ -2,6 +2,7 @@ internal import Documents
 internal import Layouts
 internal import MicroHTTP
 internal import Segments
+internal import Synchronization
 
 /// `GET /metrics`: what Prometheus asks for, with the right `admin` where there are rights.
 struct MetricsRoute {
@@ -11,6 +12,8 @@ struct MetricsRoute {
     let snapshots: MemoryBudget
     /// Memory for bodies that come in.
     let uploads: MemoryBudget
+    /// Who waits for changes.
+    let events: EventHub
 
     /// The answer; made by a worker, for all segments are looked at.
     func answer(_ query: Query, _ context: RequestContext) throws -> Response {
@@ -21,6 +24,7 @@ struct MetricsRoute {
         writeServer(context.exchange.serverFigures, &text)
         try writeSegments(&text)
         writeWaits(&text)
+        writeEvents(&text)
         writeBudget(&text)
         writeProcess(&text)
         return .text(
@@ -177,6 +181,24 @@ struct MetricsRoute {
         )
         text.sample(interrupted.completed, [("outcome", "completed")])
         text.sample(interrupted.damaging, [("outcome", "damaged")])
+    }
+
+    private func writeEvents(_ text: inout MetricsText) {
+        let (threads, segments) = events.waiting
+        text.single(
+            "shmgate_event_watchers",
+            .gauge,
+            events.figures.watchers.load(ordering: .relaxed),
+            "Requests that wait for a change: event streams and long polls."
+        )
+        text.single(
+            "shmgate_events_sent_total",
+            .counter,
+            events.figures.sent.load(ordering: .relaxed),
+            "Events that were given out to be sent."
+        )
+        text.single("shmgate_event_threads", .gauge, threads, "Threads that wait for segments to change.")
+        text.single("shmgate_event_segments", .gauge, segments, "Segments that they wait for.")
     }
 
     private func writeBudget(_ text: inout MetricsText) {

@@ -86,7 +86,7 @@ extension Response.Body {
         switch self {
         case .allocated(let bytes): UnsafeRawBufferPointer(bytes)
         case .pinned(let bytes, _), .fixed(let bytes): bytes
-        case .empty, .length, .made, .streamed, .unknownLength: nil
+        case .empty, .length, .made, .streamed, .live, .unknownLength: nil
         }
     }
 
@@ -97,7 +97,7 @@ extension Response.Body {
             .pinned(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: OwnedBytes(bytes))
         case .pinned(let bytes, let owner): .pinned(UnsafeRawBufferPointer(rebasing: bytes[range]), owner: owner)
         case .fixed(let bytes): .fixed(UnsafeRawBufferPointer(rebasing: bytes[range]))
-        case .empty, .length, .made, .streamed, .unknownLength: self
+        case .empty, .length, .made, .streamed, .live, .unknownLength: self
         }
     }
 

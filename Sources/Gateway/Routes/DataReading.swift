@@ -12,14 +12,20 @@ internal import Segments
 struct DataReading {
     let catalog: Catalog
     let pool: SnapshotPool
+    /// Holds requests that wait for a change; nil where there are none.
+    var longPoll: LongPoll?
 
     /// Answers a GET or HEAD.
     func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
         var query = query
         let request = try ReadRequest(name, path, &query)
+        let after = try AfterCondition(&query)
         try query.finish()
         let exchange = context.exchange
         let read = try plan(request, accept: exchange.headers("Accept"), context)
+        if let after, let answer = try longPoll?.hold(read.target.open, after, read.format.tagSuffix, context) {
+            return answer
+        }
         if let answer = try early(read, context) { return try Self.cut(answer, exchange) }
         try context.leaveEventThread(for: read.movedBytes)
         if exchange.method == .head, read.isArrayAsItIs, !read.isRelaxed { return try head(read, context) }

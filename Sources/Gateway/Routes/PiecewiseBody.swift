@@ -35,7 +35,7 @@ final class PiecewiseBody: BodySource {
         case .pinned(let bytes, let owner): append(.bytes(bytes, owner: owner))
         case .fixed(let bytes): append(.bytes(bytes, owner: nil))
         case .made(let source): append(.source(source))
-        case .length, .streamed, .unknownLength: preconditionFailure("a part of a body has bytes")
+        case .length, .streamed, .live, .unknownLength: preconditionFailure("a part of a body has bytes")
         }
     }
 

@@ -1,0 +1,139 @@
+internal import Locks
+internal import Segments
+
+/// Is told that something about a name has changed; looks for itself what.
+protocol ChannelListener: AnyObject, Sendable {
+    /// Called by whoever noticed it, with locks held: it may only wake somebody.
+    func channelChanged(_ channel: Channel)
+}
+
+/// What is known of a name that somebody watches: the segment that it leads to, and how often that was written.
+///
+/// It holds the state of now and no events. Whoever was told less than the state is told the rest, so one that is slow is
+/// told the last of what happened meanwhile, and nothing queues up.
+final class Channel: Sendable {
+    /// What a name leads to.
+    struct Standing: Equatable {
+        /// The segment and its sequence; nil if the name leads to none.
+        var tag: EntityTag?
+    }
+
+    private struct State {
+        var standing = Standing()
+        var segment: Segment?
+        var listeners: [ObjectIdentifier: any ChannelListener] = [:]
+    }
+
+    let name: SegmentName
+    private let catalog: Catalog
+    private let waiters: ChangeWaiters
+    /// Asks the one who watches the directory to look at the name.
+    private let look: @Sendable (SegmentName) -> Void
+    private let state = Locked(State())
+    /// Held while somebody finds out what the name leads to, so that the last to begin has the last word.
+    private let refreshing = Locked(())
+
+    init(
+        _ name: SegmentName,
+        _ catalog: Catalog,
+        _ waiters: ChangeWaiters,
+        look: @escaping @Sendable (SegmentName) -> Void
+    ) {
+        self.name = name
+        self.catalog = catalog
+        self.waiters = waiters
+        self.look = look
+    }
+
+    /// What the name leads to now, as far as is known.
+    var standing: Standing { state.withLock(\.standing) }
+
+    func add(_ listener: any ChannelListener) {
+        state.withLock { $0.listeners[ObjectIdentifier(listener)] = listener }
+    }
+
+    /// Takes a listener away; true if none is left.
+    func remove(_ listener: any ChannelListener) -> Bool {
+        state.withLock { state in
+            state.listeners[ObjectIdentifier(listener)] = nil
+            return state.listeners.isEmpty
+        }
+    }
+
+    /// Wakes all listeners though nothing happened.
+    func wakeAll() {
+        state.withLock { state in
+            for listener in state.listeners.values { listener.channelChanged(self) }
+        }
+    }
+
+    /// Finds out what the name leads to; false if that cannot be said now, for the machine is short of something.
+    @discardableResult
+    func refresh() -> Bool {
+        refreshing.withLock { _ in
+            do {
+                try enter(try catalog.segment(name).segment)
+            } catch SegmentError.system {
+                return false
+            } catch {
+                leave()
+            }
+            return true
+        }
+    }
+
+    private func enter(_ segment: Segment) throws {
+        let sequence = try segment.sequence() & ~1
+        let old = state.withLock { state -> (isNew: Bool, segment: Segment?) in
+            let old = state.segment
+            if old === segment { return (false, nil) }
+            state.segment = segment
+            let tag = EntityTag(uuid: segment.uuid, sequence: sequence)
+            if state.standing.tag?.uuid != tag.uuid || tag.sequence > state.standing.tag?.sequence ?? 0 {
+                Self.change(to: Standing(tag: tag), &state, self)
+            }
+            return (true, old)
+        }
+        if let segment = old.segment { waiters.remove(segment, self) }
+        if old.isNew { waiters.add(segment, seen: sequence, self) }
+    }
+
+    private func leave() {
+        let old = state.withLock { state -> Segment? in
+            defer { state.segment = nil }
+            if state.standing.tag != nil { Self.change(to: Standing(), &state, self) }
+            return state.segment
+        }
+        if let old { waiters.remove(old, self) }
+    }
+
+    private static func change(to standing: Standing, _ state: inout State, _ channel: Channel) {
+        state.standing = standing
+        for listener in state.listeners.values { listener.channelChanged(channel) }
+    }
+
+    /// Lets go of the segment: nobody listens any more.
+    func close() {
+        refreshing.withLock { _ in
+            let old = state.withLock { state -> Segment? in
+                defer { state.segment = nil }
+                return state.segment
+            }
+            if let old { waiters.remove(old, self) }
+        }
+    }
+}
+
+extension Channel: ChangeListener {
+    func changed(_ segment: Segment, sequence: UInt64) {
+        // Whoever is about to take the name away says so in the segment first. That is no change of what it holds; what
+        // becomes of the name is told when it has.
+        if let vitals = try? segment.vitals(), vitals.state != 0 { return look(name) }
+        state.withLock { state in
+            guard state.segment === segment else { return }
+            Self.change(to: Standing(tag: EntityTag(uuid: segment.uuid, sequence: sequence)), &state, self)
+        }
+    }
+
+    func truncated(_ segment: Segment) { look(name) }
+}
