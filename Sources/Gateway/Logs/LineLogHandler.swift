@@ -49,7 +49,8 @@ package struct LineLogHandler: LogHandler {
         line.withUnsafeBytes { bytes in Self.lock.withLock { _ in Self.write(bytes, to: descriptor) } }
     }
 
-    private static let lock = Locked(())
+    /// Guards the descriptor; it has a value, for the thread sanitizer takes one without a size for its neighbour.
+    private static let lock = Locked(false)
 
     private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
         var rest = bytes

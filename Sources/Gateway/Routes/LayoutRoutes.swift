@@ -9,7 +9,7 @@ final class LayoutStore: Sendable {
     let registry = LayoutRegistry()
     private let folder: PrivateFolder
     /// Held while a file and the registry change together.
-    private let change = Locked(())
+    private let change = Locked(false)
     private static let prefix = "layout-"
 
     /// Reads what earlier gateways stored; what they died over is removed.
