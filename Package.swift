@@ -45,7 +45,7 @@ let package = Package(
                 "Codings", "Documents", "Layouts", "Locks", "MicroHTTP", "Representations", "Secrets", "Segments",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: [.embedInCode("openapi.yaml")],
+            resources: [.embedInCode("openapi.yaml"), .embedInCode("Console/Assets")],
             swiftSettings: strict
         ),
         .executableTarget(

@@ -59,6 +59,8 @@ need_test() {
     need_command openssl openssl  # makes certificates
     need_command cc gcc  # the example in C, and the writers in C of the tests
     need_command systemd-analyze systemd  # it reads, and where it may starts, the units of Deploy/systemd
+    has_command google-chrome || need_command chromium chromium  # clicks through the console
+    need_file /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf fonts-dejavu-core
     need_command python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 }

@@ -190,6 +190,8 @@ package final class GatewayService: Service {
             return Self.status(isReady ? "ok" : "draining", isReady ? 200 : 503)
         case (.metrics, _): return try metricsRoute.answer(query, context)
         case (.description, _): return OpenAPIDocument.response
+        case (.root, _): return try ConsoleRoutes.root(query, context)
+        case (.console(let asset), _): return try ConsoleRoutes.file(asset, query, context)
         case (.segments, .post):
             return try creation.create(query, context)
         case (.segments, _): return try segments.list(query, context)

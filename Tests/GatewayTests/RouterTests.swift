@@ -28,6 +28,8 @@ import Testing
             case .readiness: return "readiness"
             case .metrics: return "metrics"
             case .description: return "description"
+            case .root: return "root"
+            case .console(let asset): return "console \(asset.name)"
             }
         } catch {
             return Problem(error).code.rawValue
@@ -48,7 +50,8 @@ import Testing
             ("/layouts", "layouts"), ("/layouts/order%20book", "layout order book"), ("/healthz", "liveness"),
             ("/metrics", "metrics"),
             ("/readyz", "readiness"),
-            ("/openapi.yaml", "description"), ("/query", "reads"), ("/patch", "writes"),
+            ("/", "root"), ("/console/app.js", "console app.js"), ("/openapi.yaml", "description"), ("/query", "reads"),
+            ("/patch", "writes"),
             ("/segments/data/data", "data data"),
         ]
     )
@@ -72,7 +75,8 @@ import Testing
     @Test(
         "a path that is no resource is none",
         arguments: [
-            "", "/", "//", "//segments", "/Segments", "/segments.json", "segments", "*", "localhost:80", "/healthz/",
+            "", "//", "/console", "/console/", "/console/app.jsx", "/console/app.js/", "/console/index.html",
+            "//segments", "/Segments", "/segments.json", "segments", "*", "localhost:80", "/healthz/",
             "/healthz/x", "/readyz/", "/openapi.yaml/", "/openapi", "/segments/a/", "/segments/a/dat",
             "/segments/a/data2", "/segments/a/Data", "/../segments", "/./segments", "/%2e%2e/segments", "/segments%2fa",
             "/segments/a/..", "/segments/a/../b", "/segments/a//data", "/a/segments", "/%73egments",

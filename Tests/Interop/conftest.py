@@ -38,3 +38,23 @@ def report():
 def pytest_terminal_summary(terminalreporter):
     for line in report_lines:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser of all tests, started by the first that needs one."""
+    from browser import Browser
+
+    running = Browser()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser; afterwards no page of the test may have broken its policy, thrown, or asked anybody else."""
+    yield chromium
+    try:
+        chromium.check()
+    finally:
+        chromium.forget()

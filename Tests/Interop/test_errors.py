@@ -678,6 +678,8 @@ ALLOWED = {
     "/healthz": {"GET", "HEAD"},
     "/readyz": {"GET", "HEAD"},
     "/openapi.yaml": {"GET", "HEAD"},
+    "/": {"GET", "HEAD"},
+    "/console/app.js": {"GET", "HEAD"},
 }
 
 

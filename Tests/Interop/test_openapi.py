@@ -62,6 +62,8 @@ def template(target):
         parts[2:] = ["{name}", "{key}"] if "".join(parts[3:]) else ["{name}"]
     elif parts[1] == "layouts" and len(parts) > 2:
         parts[2] = "{kind}"
+    elif parts[1] == "console":
+        parts[2] = "{file}"
     path = "/".join(parts)
     return path if path in DOCUMENT["paths"] else None
 

@@ -64,7 +64,7 @@ def tokens(own_gateway, tmp_path):
 
 
 def test_without_a_token_only_the_public_is_there(tokens):
-    for path in ("/healthz", "/readyz", "/openapi.yaml"):
+    for path in ("/healthz", "/readyz", "/openapi.yaml", "/", "/console/app.js"):
         assert tokens.ask(None, "GET", path).status == 200
     for path in ("/segments", "/segments/mine-a", "/segments/none", "/segments/.bad", "/nowhere", "/metrics", "/zarr/mine-a/zarr.json", "/layouts"):
         answer = tokens.ask(None, "GET", path)
@@ -299,7 +299,7 @@ def test_no_operation_of_the_description_is_open_to_a_token_that_covers_nothing(
             if method not in item:
                 continue
             seen += 1
-            target = path.replace("{name}", "prices").replace("{member}", "x").replace("{key}", "zarr.json").replace("{kind}", "x")
+            target = path.replace("{name}", "prices").replace("{member}", "x").replace("{key}", "zarr.json").replace("{kind}", "x").replace("{file}", "app.js")
             is_public = item[method].get("security") == []
             for token, refused in ((None, {401}), ("none", {403, 404, 204} if path == "/patch" else {403, 404})):
                 body = {"patches": [{"segment": "prices", "value": 1}]} if path == "/patch" else ...

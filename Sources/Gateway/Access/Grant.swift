@@ -55,7 +55,7 @@ struct Grant: Sendable {
     func check(_ route: Route, _ method: Method) throws {
         let isRead = method == .get || method == .head
         switch route {
-        case .liveness, .readiness, .description: return
+        case .liveness, .readiness, .description, .root, .console: return
         case .metrics: try requireEverywhere(.admin)
         case .layouts, .layout: if isRead { try require(.read) } else { try requireEverywhere(.admin) }
         case .segments: try require(isRead ? .read : .create)
@@ -79,7 +79,7 @@ extension Route {
     /// Whether everybody may ask: it tells nothing of any segment.
     var isPublic: Bool {
         switch self {
-        case .liveness, .readiness, .description: true
+        case .liveness, .readiness, .description, .root, .console: true
         default: false
         }
     }

@@ -15,6 +15,8 @@ enum RouteKind: Int, CaseIterable {
     case readiness
     case metrics
     case description
+    case root
+    case console
 
     /// As in `openapi.yaml`; nothing for a target that is no route.
     var text: StaticString {
@@ -34,6 +36,8 @@ enum RouteKind: Int, CaseIterable {
         case .readiness: "/readyz"
         case .metrics: "/metrics"
         case .description: "/openapi.yaml"
+        case .root: "/"
+        case .console: "/console/{file}"
         }
     }
 }
@@ -56,6 +60,8 @@ extension Route {
         case .readiness: .readiness
         case .metrics: .metrics
         case .description: .description
+        case .root: .root
+        case .console: .console
         }
     }
 }

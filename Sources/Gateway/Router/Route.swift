@@ -17,6 +17,8 @@ enum Route {
     case readiness
     case metrics
     case description
+    case root
+    case console(ConsoleAsset)
 
     /// Those who may all wait for one thing: requests for one segment, and those for several; nil for all others.
     var crowd: String? {
@@ -38,8 +40,14 @@ enum Route {
             self = try Self.zarrRoute(parts.dropFirst())
         } else if first.elementsEqual("layouts".utf8), parts.count <= 2 {
             self = try parts.dropFirst().first.map { .layout(try Self.decoded($0, .invalidLayout)) } ?? .layouts
+        } else if first.elementsEqual("console".utf8), parts.count == 2,
+            let asset = ConsoleAsset.named(String(decoding: parts[parts.startIndex + 1], as: UTF8.self))
+        {
+            self = .console(asset)
         } else if parts.count > 1 {
             throw Self.unknown(path)
+        } else if first.isEmpty {
+            self = .root
         } else if first.elementsEqual("query".utf8) {
             self = .reads
         } else if first.elementsEqual("patch".utf8) {
@@ -115,7 +123,7 @@ enum Route {
         case .zarr: [.get, .head, .put, .delete]
         case .layouts, .stats: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
-        case .liveness, .readiness, .metrics, .description: [.get, .head]
+        case .liveness, .readiness, .metrics, .description, .root, .console: [.get, .head]
         }
     }
 

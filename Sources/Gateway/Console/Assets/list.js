@@ -1,0 +1,199 @@
+// The table of segments.
+
+import { getJSON, segmentPath } from "./api.js";
+import { createSegment } from "./create.js";
+import { h, notice, setText } from "./dom.js";
+import { dtypeName } from "./dtypes.js";
+import { follow } from "./events.js";
+import { age, bytes, count, rate, shape } from "./format.js";
+import { summary } from "./model.js";
+
+const mostListed = 5000;
+const mostShown = 500;
+const attachedMs = 5000;
+const listMs = 1000;
+
+const columns = [
+  { key: "name", title: "name", of: (s) => s.name },
+  { key: "kind", title: "kind", of: (s) => s.alias?.kind ?? s.kind ?? "", isWide: true },
+  { key: "dtype", title: "dtype", of: (s) => s.dtype, isWide: true },
+  { key: "shape", title: "shape", of: (s) => s.elements, text: (s) => s.shapeText, isWide: true, isNumber: true },
+  { key: "size", title: "size", of: (s) => s.size ?? 0, text: (s) => (s.size ? bytes(s.size) : ""), isNumber: true },
+  { key: "sequence", title: "sequence", of: (s) => s.sequence ?? 0, text: (s) => (s.sequence ? count(s.sequence) : ""), isWide: true, isNumber: true },
+  { key: "rate", title: "writes", of: (s) => s.rate, text: (s) => rate(s.rate), isNumber: true },
+  { key: "modified", title: "written", of: (s) => s.modified ?? "", text: (s) => (s.modified ? `${age(s.modified)} ago` : ""), isWide: true, isNumber: true },
+  { key: "attached", title: "attached", of: (s) => s.attached?.length ?? -1, text: (s) => attachedText(s.attached), isWide: true },
+  { key: "marks", title: "marks", of: (s) => marksOf(s).length },
+];
+
+const attachedText = (attached) => {
+  if (!attached) return "";
+  const commands = new Map();
+  for (const { command } of attached) commands.set(command, (commands.get(command) ?? 0) + 1);
+  return [...commands].map(([command, times]) => (times > 1 ? `${command} ×${times}` : command)).join(", ");
+};
+
+function marksOf(segment) {
+  const marks = [[segment.corrupt, "corrupt", "bad"], [segment.writer?.damaged, "damaged", "bad"], [segment.orphan, "orphan", "warn"],
+    [segment.writer?.state === "writing", "writing", ""], [segment.pinned, "pinned", ""], [segment.expires, "ttl", ""]];
+  return marks.filter(([isSet]) => isSet);
+}
+
+/** Builds the page into an element. */
+export class ListPage {
+  constructor(place) {
+    Object.assign(this, { place, segments: [], rows: new Map(), samples: new Map(), attached: new Map(), sort: { key: "name", down: false } });
+    this.filter = h("input", { type: "search", id: "filter", placeholder: "filter  ( / )", "aria-label": "Filter by name", autocomplete: "off", spellcheck: "false",
+      oninput: () => this.paint(), onkeydown: (event) => this.filterKey(event) });
+    this.total = h("span", { class: "quiet", role: "status" });
+    this.link = h("span", { class: "link" });
+    this.heads = columns.map((column) => h("th", { scope: "col", class: classOf(column) },
+      h("button", { type: "button", onclick: () => this.sortBy(column.key) }, column.title)));
+    this.body = h("tbody", { onkeydown: (event) => this.rowKey(event) });
+    this.empty = h("p", { class: "quiet empty", hidden: true });
+    this.place.replaceChildren(h("div", { class: "list" },
+      h("div", { class: "tools" }, h("h1", {}, "Segments"), this.filter, this.total, h("span", { class: "gap" }), this.link,
+        h("button", { type: "button", class: "main", id: "create", onclick: () => this.create() }, "Create…")),
+      h("div", { class: "table-box" }, h("table", { "aria-label": "Segments" }, h("thead", {}, h("tr", {}, this.heads)), this.body)), this.empty));
+    this.lastAttached = -Infinity;
+    this.stop = follow("/events", { happened: () => this.soon(), state: (state) => this.connected(state), poll: () => this.read() });
+    this.read();
+    // Who is attached, and what is in use, change without an event.
+    this.timer = setInterval(() => { if (!document.hidden && this.state === "live") this.read(); }, 2 * listMs);
+  }
+
+  close() {
+    this.isClosed = true;
+    this.stop();
+    clearInterval(this.timer);
+    clearTimeout(this.waiting);
+  }
+
+  connected(state) {
+    this.state = state;
+    this.link.className = `link ${state}`;
+    setText(this.link, { live: "live", polling: "asked every second", waiting: "no connection" }[state]);
+  }
+
+  soon() { this.waiting ??= setTimeout(() => { this.waiting = undefined; this.read(); }, 250); }
+
+  read() {
+    this.reading ??= this.readOnce().catch((error) => { if (!this.isClosed) setText(this.total, error.message); }).finally(() => { this.reading = undefined; });
+    return this.reading;
+  }
+
+  async readOnce() {
+    const asksAttached = performance.now() - this.lastAttached > attachedMs;
+    if (asksAttached) this.lastAttached = performance.now();
+    const segments = [];
+    let after = "";
+    do {
+      const page = await getJSON(`/segments?limit=1000&after=${encodeURIComponent(after)}${asksAttached ? "&attached=true" : ""}`);
+      segments.push(...page.segments);
+      after = page.next;
+      this.paintCapacity(page.capacity);
+    } while (after && segments.length < mostListed);
+    if (this.isClosed) return;
+    this.isPartial = Boolean(after);
+    if (asksAttached) this.attached = new Map(segments.map(({ uuid, attached, orphan }) => [uuid, { attached, orphan }]));
+    this.segments = segments.map((segment) => this.completed(segment));
+    this.paint();
+  }
+
+  completed(segment) {
+    if (segment.corrupt) return { ...segment, dtype: "", shapeText: "", elements: 0, rate: 0 };
+    const { dtype, shape: extents, members } = summary(segment.layout);
+    return {
+      ...segment, ...this.attached.get(segment.uuid), dtype: dtype ? dtypeName(dtype) : "",
+      shapeText: extents ? shape(extents) : members === undefined ? "" : `${members} members`,
+      elements: extents ? extents.reduce((product, extent) => product * extent, 1) : members ?? 0, rate: this.rateOf(segment),
+    };
+  }
+
+  /** Writes per second over the last five seconds; each write adds two to the sequence. */
+  rateOf({ uuid, sequence }) {
+    const now = performance.now();
+    const samples = this.samples.get(uuid) ?? [];
+    samples.push({ now, sequence });
+    while (samples.length > 2 && now - samples[0].now > 5000) samples.shift();
+    this.samples.set(uuid, samples);
+    const seconds = (now - samples[0].now) / 1000;
+    return seconds > 0.5 ? Math.max(0, (sequence - samples[0].sequence) / 2 / seconds) : 0;
+  }
+
+  paintCapacity({ total_bytes: total, free_bytes: free }) {
+    document.getElementById("capacity").hidden = false;
+    document.getElementById("capacity-meter").value = total ? (total - free) / total : 0;
+    setText(document.getElementById("capacity-text"), `${bytes(total - free)} of ${bytes(total)} in use`);
+  }
+
+  sortBy(key) {
+    this.sort = { key, down: this.sort.key === key ? !this.sort.down : ["size", "rate", "sequence", "modified"].includes(key) };
+    this.paint();
+  }
+
+  paint() {
+    const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const text = (s) => `${s.name} ${s.kind ?? "corrupt"} ${s.dtype}`.toLowerCase();
+    const found = this.segments.filter((segment) => words.every((word) => text(segment).includes(word)));
+    const { of } = columns.find((column) => column.key === this.sort.key);
+    const order = (a, b) => (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : a.name < b.name ? -1 : 1);
+    found.sort((a, b) => (this.sort.down ? order(b, a) : order(a, b)));
+    columns.forEach(({ key }, place) => {
+      const isSorted = key === this.sort.key;
+      if (isSorted) this.heads[place].setAttribute("aria-sort", this.sort.down ? "descending" : "ascending");
+      else this.heads[place].removeAttribute("aria-sort");
+    });
+    const shown = found.slice(0, mostShown);
+    const rows = shown.map((segment) => this.row(segment));
+    const names = new Set(shown.map((segment) => segment.name));
+    for (const [name, row] of this.rows) if (!names.has(name)) { row.element.remove(); this.rows.delete(name); }
+    rows.forEach((row, place) => { if (this.body.children[place] !== row) this.body.insertBefore(row, this.body.children[place] ?? null); });
+    const known = `${this.isPartial ? "the first " : ""}${count(this.segments.length)}`;
+    setText(this.total, `${found.length === this.segments.length ? known : `${count(found.length)} of ${known}`}${found.length > mostShown ? `, ${mostShown} shown` : ""}`);
+    this.empty.hidden = found.length > 0;
+    setText(this.empty, this.segments.length ? "No segment is called that." : "There are no segments yet. Create one here, or with shmgate from Python.");
+  }
+
+  row(segment) {
+    let row = this.rows.get(segment.name);
+    if (!row) {
+      const cells = columns.map((column) => h(column.key === "name" ? "th" : "td", { class: `${classOf(column)}${column.key === "marks" ? "" : " mono"}`, scope: column.key === "name" ? "row" : null }));
+      const link = h("a", { href: `#${segmentPath(segment.name)}` }, segment.name);
+      const sub = h("span", { class: "sub" });
+      cells[0].append(link, sub);
+      row = { element: h("tr", {}, cells), cells, sub };
+      this.rows.set(segment.name, row);
+    }
+    columns.forEach((column, place) => {
+      if (column.key === "name") setText(row.sub, [segment.kind, segment.dtype, segment.shapeText].filter(Boolean).join(" · "));
+      else if (column.key !== "marks") setText(row.cells[place], (column.text ?? column.of)(segment));
+    });
+    const marks = marksOf(segment);
+    const key = marks.map(([, text]) => text).join();
+    if (row.marks !== key) row.cells.at(-1).replaceChildren(...marks.map(([, text, kind]) => h("span", { class: `mark ${kind}` }, text)));
+    row.marks = key;
+    return row.element;
+  }
+
+  filterKey(event) {
+    if (event.key === "Escape") { this.filter.value = ""; this.paint(); this.filter.blur(); }
+    else if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); this.body.querySelector("a")?.focus(); }
+  }
+
+  rowKey(event) {
+    const way = { ArrowDown: "nextElementSibling", j: "nextElementSibling", ArrowUp: "previousElementSibling", k: "previousElementSibling" }[event.key];
+    if (!way || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    (event.target.closest("tr")[way]?.querySelector("a") ?? (way.startsWith("prev") ? this.filter : null))?.focus();
+  }
+
+  async create() {
+    const made = await createSegment();
+    if (!made) return;
+    notice(`created ${made}`);
+    location.hash = segmentPath(made);
+  }
+}
+
+const classOf = (column) => [column.isWide && "wide-only", column.isNumber && "number", `of-${column.key}`].filter(Boolean).join(" ");
