@@ -224,7 +224,7 @@ def test_light_and_dark_wide_and_narrow(place, browser, scheme, size):
 
 def test_all_that_can_be_used_has_a_name(place, browser):
     nameless = """() => [...document.querySelectorAll("button, input, select, textarea, a, canvas, table, meter, [role]")]
-        .filter((element) => element.checkVisibility() && !["presentation", "row", "rowgroup", "status", "alert"].includes(element.getAttribute("role")))
+        .filter((element) => element.checkVisibility() && element.ariaHidden !== "true" && !["presentation", "row", "rowgroup", "status", "alert"].includes(element.getAttribute("role")))
         .filter((element) => !(element.getAttribute("aria-label") || element.labels?.length || element.textContent.trim()
             || document.getElementById(element.getAttribute("aria-labelledby"))))
         .map((element) => element.outerHTML.slice(0, 200))"""
