@@ -210,6 +210,9 @@ package final class GatewayService: Service {
         case (.stats(let name, let path), _):
             return try StatsReading(reading: DataReading(catalog: catalog, pool: pool))
                 .read(name, path: path, query, context)
+        case (.segmentEvents(let name), _):
+            let reading = DataReading(catalog: catalog, pool: pool)
+            return try EventRoutes(reading: reading, hub: hub, access: access).watch(name, query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
         case (.writes, _): return try SeveralWrites(catalog: catalog, budget: pool.budget).write(query, context)

@@ -10,7 +10,7 @@ final class PendingRequest: @unchecked Sendable {
     /// What its sender may do.
     private(set) var grant = Grant.nothing
     /// How often the tokens had been read again by then.
-    private var reading = 0
+    private(set) var reading = 0
     private(set) var query: Query
     var bodyFormat: Format?
     /// How its body is packed, until it is not any more.

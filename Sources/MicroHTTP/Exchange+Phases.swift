@@ -164,6 +164,12 @@ extension Exchange {
         return .YES
     }
 
+    /// Has a worker do something for an answer that goes on, on its event thread; false if none will.
+    package func runOnWorker(_ job: @escaping @Sendable () -> Void) -> Bool {
+        queuedNs = monotonicNs()
+        return record.server.workers.submit(crowd: crowd, job)
+    }
+
     /// The last thing that a worker does with an exchange.
     private func resume() {
         phase = .answered

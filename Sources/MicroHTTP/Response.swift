@@ -168,13 +168,14 @@ extension Response {
             let made = MHD_create_response_from_callback(.max, 4 << 10, readLiveBody, box.toOpaque(), releaseOwner)
             if made == nil { box.release() }
             return made
-        case .unknownLength: return MHD_create_response_from_callback(.max, 1_024, refuseToRead, nil, nil)
+        case .unknownLength: return makeWithoutLength()
         case .length(let count):
             return MHD_create_response_from_callback(count, 1_024, refuseToRead, nil, nil)
         }
     }
 
-    /// For 304, whose `Content-Length` would have to be that of the body that is not sent.
+    /// For 304, whose `Content-Length` would have to be that of the body that is not sent, and for a HEAD of what has no
+    /// length.
     ///
     /// libmicrohttpd leaves the field out only if the connection ends behind the answer, or in chunks, whose end it
     /// would send although there is no body.

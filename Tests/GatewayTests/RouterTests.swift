@@ -19,6 +19,7 @@ import Testing
             case .repair(let name): return "repair \(name)"
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
             case .stats(let name, let path): return (["stats \(name)"] + path).joined(separator: " ")
+            case .segmentEvents(let name): return "events \(name)"
             case .reads: return "reads"
             case .writes: return "writes"
             case .zarr(let name, let path): return (["zarr \(name)"] + path).joined(separator: " ")
@@ -41,7 +42,7 @@ import Testing
         arguments: [
             ("/segments", "segments"), ("/segments/a", "segment a"), ("/segments/a-b_c.d0", "segment a-b_c.d0"),
             ("/segments/%61", "segment a"), ("/segments/%41%2Db", "segment A-b"), ("/segments/a..", "segment a.."),
-            ("/segments/a/data", "data a"), ("/segments/a/repair", "repair a"),
+            ("/segments/a/data", "data a"), ("/segments/a/repair", "repair a"), ("/segments/a/events", "events a"),
             ("/segments/a/data/values", "data a values"), ("/segments/a/stats", "stats a"),
             ("/segments/a/stats/columns/b%2Fc", "stats a columns b/c"),
             ("/segments/a/data/columns/b", "data a columns b"),

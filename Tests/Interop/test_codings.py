@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import socket
 import zlib
 
 import numpy as np
@@ -63,9 +64,17 @@ def test_every_format_comes_packed(packing, form, coding):
     for name in ("Content-Type", "Shm-Dtype", "Shm-Shape", "Cache-Control"):
         assert packed.headers[name] == plain.headers[name], name
     head = ask(packing, target, coding, "HEAD")
-    left = {"Date", "Transfer-Encoding", "Content-Length", "X-Request-Id", "Server-Timing"}
+    left = {"Date", "Transfer-Encoding", "Content-Length", "X-Request-Id", "Server-Timing", "Connection"}
     assert {n: v for n, v in head.headers.items() if n not in left} == {n: v for n, v in packed.headers.items() if n not in left}
     assert head.headers["Content-Length"] is None and head.read_body == b""
+
+
+def test_a_head_of_a_packed_answer_sends_nothing_behind_its_fields(packing):
+    with socket.create_connection(("127.0.0.1", packing.port), timeout=60) as client:
+        client.sendall(b"HEAD /segments/numbers/data HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert b"\r\nContent-Encoding: gzip\r\n" in answer and answer.endswith(b"\r\n\r\n") and answer.count(b"\r\n\r\n") == 1
 
 
 @pytest.mark.parametrize("accepted, coding", [

@@ -32,6 +32,8 @@ def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path, toke
     words = [
         os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--config-file", str(HERE / "schemathesis.toml"),
         "run", f"{address}/openapi.yaml", "--url", address, "--checks", "all", "--max-examples", str(examples),
+        # A stream that is granted has no end, and schemathesis waits for it.
+        "--exclude-operation-id", "watchSegment",
         "--seed", str(SEED), "--workers", "1", "--continue-on-failure", "--no-color",
         *(["--header", f"Authorization: Bearer {token}"] if token else []),
     ]  # fmt: skip
@@ -39,6 +41,6 @@ def test_the_gateway_answers_as_its_description_says(own_gateway, tmp_path, toke
     run = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=3600)
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     selected, tested = re.search(r"Selected: (\d+)/\d+\s+Tested: (\d+)", run.stdout).groups()
-    assert selected == tested and int(tested) >= 28, run.stdout[-3_000:]
+    assert selected == tested and int(tested) >= 29, run.stdout[-3_000:]
     cases = re.search(r"([\d,]+) generated", run.stdout).group(1)
     print(f"schemathesis: seed {SEED}, {tested} operations, {examples} examples each, {cases} requests, nothing found")

@@ -1,6 +1,7 @@
 """TLS: what is served, to whom, with which certificate; and what never leaves it in plain."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from certificates import Authority, fingerprint
+from event_streams import Stream
 from gateway import RAW, await_that, binary
 
 LAYOUT = {"kind": "ndarray", "dtype": "u1", "shape": [20_000_000]}
@@ -301,3 +303,17 @@ def test_a_certificate_that_ends_soon_is_told(own_gateway, authority):
     certificate, key = authority.server("short", days=3)
     gateway = own_gateway("--tls-cert", str(certificate), "--tls-key", str(key), trust=authority.trust())
     assert "the certificate of --tls-cert ends in" in gateway.errors()
+
+
+def test_events_and_long_polls_come_in_tls(secure):
+    gateway = secure()
+    gateway.create("a", {"kind": "ndarray", "dtype": "u1", "shape": [4]})
+    stream = Stream(gateway, "/segments/a/events?slice=")
+    seen = stream.wait_begin()
+    assert gateway.request("PATCH", "/segments/a/data?slice=0", 7).status == 204
+    event = stream.wait(1)
+    assert event.type == "change" and json.loads(event.data)["value"]["data"] == [7, 0, 0, 0]
+    assert gateway.request("GET", f"/segments/a/data?after={seen}&wait=60").status == 200
+    assert gateway.request("GET", f"/segments/a/data?after={event.id}&wait=0.05").status == 204
+    gateway.stop()
+    assert stream.wait_end() is None

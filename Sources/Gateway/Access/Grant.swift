@@ -59,7 +59,7 @@ struct Grant: Sendable {
         case .metrics: try requireEverywhere(.admin)
         case .layouts, .layout: if isRead { try require(.read) } else { try requireEverywhere(.admin) }
         case .segments: try require(isRead ? .read : .create)
-        case .stats(let name, _): try require(.read, on: name)
+        case .stats(let name, _), .segmentEvents(let name): try require(.read, on: name)
         case .reads: try require(.read)
         case .writes: try require(.write)
         case .data(let name, _), .zarr(let name, _): try require(isRead ? .read : .write, on: name)

@@ -5,6 +5,9 @@ internal import Segments
 protocol ChannelListener: AnyObject, Sendable {
     /// Called by whoever noticed it, with locks held: it may only wake somebody.
     func channelChanged(_ channel: Channel)
+
+    /// Wakes somebody though nothing happened, for everything is to end.
+    func end()
 }
 
 /// What is known of a name that somebody watches: the segment that it leads to, and how often that was written.
@@ -12,14 +15,8 @@ protocol ChannelListener: AnyObject, Sendable {
 /// It holds the state of now and no events. Whoever was told less than the state is told the rest, so one that is slow is
 /// told the last of what happened meanwhile, and nothing queues up.
 final class Channel: Sendable {
-    /// What a name leads to.
-    struct Standing: Equatable {
-        /// The segment and its sequence; nil if the name leads to none.
-        var tag: EntityTag?
-    }
-
     private struct State {
-        var standing = Standing()
+        var tag: EntityTag?
         var segment: Segment?
         var listeners: [ObjectIdentifier: any ChannelListener] = [:]
     }
@@ -45,8 +42,8 @@ final class Channel: Sendable {
         self.look = look
     }
 
-    /// What the name leads to now, as far as is known.
-    var standing: Standing { state.withLock(\.standing) }
+    /// The segment that the name leads to and its sequence, as far as is known; nil if it leads to none.
+    var tag: EntityTag? { state.withLock(\.tag) }
 
     func add(_ listener: any ChannelListener) {
         state.withLock { $0.listeners[ObjectIdentifier(listener)] = listener }
@@ -60,10 +57,10 @@ final class Channel: Sendable {
         }
     }
 
-    /// Wakes all listeners though nothing happened.
-    func wakeAll() {
+    /// Tells all listeners that everything is to end.
+    func end() {
         state.withLock { state in
-            for listener in state.listeners.values { listener.channelChanged(self) }
+            for listener in state.listeners.values { listener.end() }
         }
     }
 
@@ -89,8 +86,8 @@ final class Channel: Sendable {
             if old === segment { return (false, nil) }
             state.segment = segment
             let tag = EntityTag(uuid: segment.uuid, sequence: sequence)
-            if state.standing.tag?.uuid != tag.uuid || tag.sequence > state.standing.tag?.sequence ?? 0 {
-                Self.change(to: Standing(tag: tag), &state, self)
+            if state.tag?.uuid != tag.uuid || tag.sequence > state.tag?.sequence ?? 0 {
+                Self.change(to: tag, &state, self)
             }
             return (true, old)
         }
@@ -101,14 +98,14 @@ final class Channel: Sendable {
     private func leave() {
         let old = state.withLock { state -> Segment? in
             defer { state.segment = nil }
-            if state.standing.tag != nil { Self.change(to: Standing(), &state, self) }
+            if state.tag != nil { Self.change(to: nil, &state, self) }
             return state.segment
         }
         if let old { waiters.remove(old, self) }
     }
 
-    private static func change(to standing: Standing, _ state: inout State, _ channel: Channel) {
-        state.standing = standing
+    private static func change(to tag: EntityTag?, _ state: inout State, _ channel: Channel) {
+        state.tag = tag
         for listener in state.listeners.values { listener.channelChanged(channel) }
     }
 
@@ -131,7 +128,7 @@ extension Channel: ChangeListener {
         if let vitals = try? segment.vitals(), vitals.state != 0 { return look(name) }
         state.withLock { state in
             guard state.segment === segment else { return }
-            Self.change(to: Standing(tag: EntityTag(uuid: segment.uuid, sequence: sequence)), &state, self)
+            Self.change(to: EntityTag(uuid: segment.uuid, sequence: sequence), &state, self)
         }
     }
 

@@ -39,7 +39,7 @@ final class EventHub: Sendable {
     func drain() {
         isOver.store(true, ordering: .releasing)
         let channels = state.withLock { Array($0.channels.values) }
-        for channel in channels { channel.wakeAll() }
+        for channel in channels { channel.end() }
     }
 
     /// Ends the threads; nobody watches any more.

@@ -94,6 +94,8 @@ final class WakerListener: ChannelListener {
     init(_ waker: Waker) { self.waker = waker }
 
     func channelChanged(_ channel: Channel) { waker.wake() }
+
+    func end() { waker.wake() }
 }
 
 /// Holds a GET until there is more than its client has seen.

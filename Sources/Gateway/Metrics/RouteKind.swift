@@ -6,6 +6,7 @@ enum RouteKind: Int, CaseIterable {
     case repair
     case data
     case stats
+    case segmentEvents
     case reads
     case writes
     case zarr
@@ -27,6 +28,7 @@ enum RouteKind: Int, CaseIterable {
         case .repair: "/segments/{name}/repair"
         case .data: "/segments/{name}/data"
         case .stats: "/segments/{name}/stats"
+        case .segmentEvents: "/segments/{name}/events"
         case .reads: "/query"
         case .writes: "/patch"
         case .zarr: "/zarr/{name}"
@@ -51,6 +53,7 @@ extension Route {
         case .repair: .repair
         case .data: .data
         case .stats: .stats
+        case .segmentEvents: .segmentEvents
         case .reads: .reads
         case .writes: .writes
         case .zarr: .zarr

@@ -95,6 +95,9 @@ struct Query {
         return number
     }
 
+    /// Whether nothing is left to take.
+    var isEmpty: Bool { parameters.isEmpty }
+
     /// Refuses what nobody took: a misspelled parameter must not widen what is read or written.
     func finish() throws(Problem) {
         if let unknown = parameters.first {

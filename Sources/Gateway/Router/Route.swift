@@ -8,6 +8,7 @@ enum Route {
     case repair(SegmentName)
     case data(SegmentName, path: [String])
     case stats(SegmentName, path: [String])
+    case segmentEvents(SegmentName)
     case reads
     case writes
     case zarr(SegmentName, path: [String])
@@ -24,7 +25,8 @@ enum Route {
     var crowd: String? {
         switch self {
         case .reads, .writes: "several segments"
-        case .segment(let name), .repair(let name), .data(let name, _), .stats(let name, _), .zarr(let name, _):
+        case .segment(let name), .repair(let name), .data(let name, _), .stats(let name, _), .zarr(let name, _),
+            .segmentEvents(let name):
             name.description
         default: nil
         }
@@ -74,6 +76,7 @@ enum Route {
         let rest = parts.dropFirst()
         guard let resource = rest.first else { return .segment(name) }
         if resource.elementsEqual("repair".utf8), rest.count == 1 { return .repair(name) }
+        if resource.elementsEqual("events".utf8), rest.count == 1 { return .segmentEvents(name) }
         let isData = resource.elementsEqual("data".utf8)
         guard isData || resource.elementsEqual("stats".utf8) else { throw unknown(path) }
         let members = try rest.dropFirst().map { try decoded($0, .noSuchMember) }
@@ -121,7 +124,7 @@ enum Route {
         case .data: [.get, .head, .patch]
         case .zarr(_, let path) where path.isEmpty: [.get, .head]
         case .zarr: [.get, .head, .put, .delete]
-        case .layouts, .stats: [.get, .head]
+        case .layouts, .stats, .segmentEvents: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
         case .liveness, .readiness, .metrics, .description, .root, .console: [.get, .head]
         }

@@ -106,14 +106,18 @@ extension JSONObject {
     mutating func takeMember() throws -> [String] {
         switch take("member") {
         case nil: return []
-        case .string(let text):
-            return try text.split(separator: "/", omittingEmptySubsequences: false).map { part in
-                guard let bytes = PercentEncoding.decode(part.utf8, plusIsSpace: false),
-                    let name = String(validating: bytes, as: UTF8.self)
-                else { throw Problem(.noSuchMember, "expected a percent-encoded path, got \"\(text)\"") }
-                return name
-            }
+        case .string(let text): return try Self.memberPath(text)
         default: throw Problem(.invalidJSON, "expected the member, a path, as a string")
+        }
+    }
+
+    /// Reads the path of a member, whose parts are percent-encoded.
+    static func memberPath(_ text: String) throws(Problem) -> [String] {
+        try text.split(separator: "/", omittingEmptySubsequences: false).map { part throws(Problem) in
+            guard let bytes = PercentEncoding.decode(part.utf8, plusIsSpace: false),
+                let name = String(validating: bytes, as: UTF8.self)
+            else { throw Problem(.noSuchMember, "expected a percent-encoded path, got \"\(text)\"") }
+            return name
         }
     }
 

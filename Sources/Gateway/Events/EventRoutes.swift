@@ -1,0 +1,71 @@
+internal import MicroHTTP
+internal import Segments
+
+/// Streams of events.
+struct EventRoutes {
+    let reading: DataReading
+    let hub: EventHub
+    let access: AccessControl
+
+    /// `GET /segments/{name}/events`: what happens to one name, with a selection if one is asked for.
+    func watch(_ name: SegmentName, _ query: Query, _ context: RequestContext) throws -> Response {
+        var query = query
+        let exchange = context.exchange
+        let interval = try Self.takeInterval(&query)
+        let seen = try Self.takeSeen(&query, exchange)
+        try Self.checkAccept(exchange)
+        let open = try reading.catalog.segment(name, mayBlock: context.mayBlock)
+        let values = query.isEmpty ? nil : try EventValues(reading, name, &query, context)
+        let now = try open.tag()
+        if exchange.method == .head { return Response(status: 200, headers: Self.fields, body: .unknownLength) }
+        let told = seen.map { EntityTag(uuid: $0.uuid ?? now.uuid, sequence: $0.sequence) } ?? now
+        let listener = StreamListener(exchange.waker)
+        let stream = try EventStream(
+            SegmentFeed(name, behind: told, values, listener, hub),
+            beginning: Self.beginning(told.id),
+            intervalMilliseconds: interval,
+            StreamRights(context, .segmentEvents(name), access),
+            listener,
+            hub
+        )
+        return Response(status: 200, headers: Self.fields, body: .live(stream))
+    }
+
+    /// Without data it is no event, but who comes back before the first one says where it began.
+    private static func beginning(_ id: String) -> [UInt8] { Array("id: \(id)\n\n".utf8) }
+
+    /// Nobody keeps a stream, and nginx is not to gather it.
+    private static let fields: [(StaticString, String)] = [
+        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"),
+    ]
+
+    /// The least time between two events.
+    private static func takeInterval(_ query: inout Query) throws(Problem) -> Int {
+        try query.take("interval", in: 0...3_600_000, default: 0)
+    }
+
+    /// What the client has seen: the id of the last event, or what it says in the query, for browsers send no fields at
+    /// first.
+    private static func takeSeen(_ query: inout Query, _ exchange: Exchange) throws(Problem) -> SeenTag? {
+        let after = query.take("after")
+        if let text = exchange.header("Last-Event-ID"), !text.isEmpty {
+            if let seen = SeenTag(text) { return seen }
+            throw Problem(
+                .invalidHeader,
+                "expected an id of these events, <uuid>-<sequence>, for Last-Event-ID, got \(text)"
+            )
+        }
+        guard let after else { return nil }
+        if let seen = SeenTag(after) { return seen }
+        throw Problem(.invalidQuery, "expected <uuid>-<sequence> or <sequence> for after, got \"\(after)\"")
+    }
+
+    private static func checkAccept(_ exchange: Exchange) throws(Problem) {
+        let accept = exchange.headers("Accept")
+        if MediaRange.preferred(of: ["text/event-stream"], by: accept) != nil { return }
+        throw Problem(
+            .notAcceptable,
+            "expected to be asked for text/event-stream, got Accept: \(accept.joined(separator: ", "))"
+        )
+    }
+}
