@@ -40,9 +40,9 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(line)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser of all tests, started by the first that needs one."""
+    """The browser for the tests of a file; its driver keeps an event loop, beside which no other one runs."""
     from browser import Browser
 
     running = Browser()
