@@ -168,7 +168,7 @@ def test_there_is_no_age_unless_somebody_says_one(tmp_path):
     done = gc(str(tmp_path))
     assert done.returncode == 64 and "--older-than" in done.stderr
     missing = gc(str(tmp_path / "missing"), "--older-than", "1s")
-    assert missing.returncode == 1 and "Cannot use the directory" in missing.stderr
+    assert missing.returncode == 66 and "Cannot use the directory" in missing.stderr
     shown = subprocess.run([binary(), "gc", "--help"], capture_output=True, text=True)
     assert shown.returncode == 0
     for word in ["Examples:", "Exit status:", "shmgate gc --older-than 12h"]:
