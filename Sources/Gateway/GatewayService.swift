@@ -213,6 +213,9 @@ package final class GatewayService: Service {
         case (.segmentEvents(let name), _):
             let reading = DataReading(catalog: catalog, pool: pool)
             return try EventRoutes(reading: reading, hub: hub, access: access).watch(name, query, context)
+        case (.events, _):
+            let reading = DataReading(catalog: catalog, pool: pool)
+            return try EventRoutes(reading: reading, hub: hub, access: access).watchAll(query, context)
         case (.reads, _):
             return try SeveralReads(reading: DataReading(catalog: catalog, pool: pool)).answer(query, context)
         case (.writes, _): return try SeveralWrites(catalog: catalog, budget: pool.budget).write(query, context)

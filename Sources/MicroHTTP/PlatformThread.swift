@@ -10,11 +10,22 @@ package struct PlatformThread {
     /// Faults and real-time signals get through, whatever the thread blocks that starts this one: they are meant for
     /// the thread itself, as is the alarm that ends its waiting for a lock.
     package init(name: String, _ body: @escaping () -> Void) {
+        guard let started = Self.start(name: name, body) else {
+            preconditionFailure("the system gives this process another thread")
+        }
+        self = started
+    }
+
+    private init(handle: pthread_t) { self.handle = handle }
+
+    /// The same for a thread that can be done without; nil if the system gives this process no other.
+    package static func start(name: String, _ body: @escaping () -> Void) -> PlatformThread? {
         var handle = pthread_t()
         let box = Unmanaged.passRetained(ThreadBody(name: name, run: body))
         let code = pthread_create(&handle, nil, runThread, box.toOpaque())
-        precondition(code == 0, "the system gives this process another thread")
-        self.handle = handle
+        if code == 0 { return PlatformThread(handle: handle) }
+        box.release()
+        return nil
     }
 
     /// Waits for its end.

@@ -70,10 +70,16 @@ package final class ChangeWaiter: Sendable {
 
     /// Looks after a segment too, of which the listener knows a sequence; false if it has as many as it can.
     ///
+    /// Beyond its limit, where it has to, it looks at all of them instead of being woken.
     /// Another sequence than that is told at once. It owns the segment until it is removed.
-    package func add(_ segment: Segment, seen: UInt64, _ listener: any ChangeListener) -> Bool {
+    package func add(
+        _ segment: Segment,
+        seen: UInt64,
+        _ listener: any ChangeListener,
+        beyondLimit: Bool = false
+    ) -> Bool {
         let isAdded = state.withLock { state -> Bool in
-            guard state.watched.count < limit, !state.isStopping else { return false }
+            guard beyondLimit || state.watched.count < limit, !state.isStopping else { return false }
             state.watched[WatchKey(segment, listener)] = Watched(segment: segment, listener: listener, seen: seen)
             state.version += 1
             return true

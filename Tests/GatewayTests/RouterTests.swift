@@ -20,6 +20,7 @@ import Testing
             case .data(let name, let path): return (["data \(name)"] + path).joined(separator: " ")
             case .stats(let name, let path): return (["stats \(name)"] + path).joined(separator: " ")
             case .segmentEvents(let name): return "events \(name)"
+            case .events: return "events"
             case .reads: return "reads"
             case .writes: return "writes"
             case .zarr(let name, let path): return (["zarr \(name)"] + path).joined(separator: " ")
@@ -52,6 +53,7 @@ import Testing
             ("/metrics", "metrics"),
             ("/readyz", "readiness"),
             ("/", "root"), ("/console/app.js", "console app.js"), ("/openapi.yaml", "description"), ("/query", "reads"),
+            ("/events", "events"),
             ("/patch", "writes"),
             ("/segments/data/data", "data data"),
         ]

@@ -152,6 +152,31 @@ final class RawClient {
         return response
     }
 
+    /// Reads the fields of an answer whose body comes piece by piece.
+    func readHead() throws -> RawResponse { try read(isHead: true) }
+
+    /// Reads the next chunk of a body; the last one is empty.
+    func readChunk() throws -> String {
+        let line = try readLine()
+        guard let count = Int(line, radix: 16) else { throw ClientFailure(text: "expected a chunk, got \(line)") }
+        while buffer.count < count + 2 {
+            guard try fill() else { throw ClientFailure(text: "expected \(count) bytes, got the end") }
+        }
+        defer { buffer.removeFirst(count + 2) }
+        return String(decoding: buffer.prefix(count), as: UTF8.self)
+    }
+
+    private func readLine() throws -> String {
+        let end = Array("\r\n".utf8)
+        var place = firstRange(of: end)
+        while place == nil {
+            guard try fill() else { throw ClientFailure(text: "expected a line, got the end after \(buffered)") }
+            place = firstRange(of: end)
+        }
+        defer { buffer.removeFirst((place ?? 0) + end.count) }
+        return String(decoding: buffer[..<(place ?? 0)], as: UTF8.self)
+    }
+
     /// Reads until the other side hangs up and gives all that came; throws if it does not hang up.
     func readToEnd() throws -> [UInt8] {
         while try fill() {}

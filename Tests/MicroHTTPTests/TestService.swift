@@ -69,6 +69,74 @@ final class CountingSink: BodySink, Sendable {
     }
 }
 
+/// Things that happen, and the connections that wait for them.
+final class Happening: Sendable {
+    private struct State {
+        var count = 0
+        var isOver = false
+        var isDeaf = false
+        var wakers: [ObjectIdentifier: Waker] = [:]
+        var sources = 0
+    }
+
+    private let state = Locked(State())
+
+    var count: Int { state.withLock(\.count) }
+    var isOver: Bool { state.withLock(\.isOver) }
+    var waiting: Int { state.withLock(\.wakers.count) }
+    /// How many bodies say what happens.
+    var sources: Int { state.withLock(\.sources) }
+
+    func add(_ waker: Waker) { state.withLock { $0.wakers[ObjectIdentifier(waker)] = waker } }
+    func addSource(_ difference: Int) { state.withLock { $0.sources += difference } }
+
+    /// Something happens.
+    func announce() {
+        let wakers = state.withLock { state in
+            state.count += 1
+            return Array(state.wakers.values)
+        }
+        for waker in wakers { waker.wake() }
+    }
+
+    /// Nothing happens any more, and whoever waits is told, unless nobody is to be.
+    func end() {
+        let wakers = state.withLock { state -> [Waker] in
+            if state.isDeaf { return [] }
+            state.isOver = true
+            return Array(state.wakers.values)
+        }
+        for waker in wakers { waker.wake() }
+    }
+
+    /// From now on an end is told to nobody.
+    func beDeaf() { state.withLock { $0.isDeaf = true } }
+
+    /// Wakes all though nothing happened.
+    func wakeAll() { for waker in state.withLock({ Array($0.wakers.values) }) { waker.wake() } }
+}
+
+/// A dot for each thing that happens.
+private final class HappeningSource: LiveSource {
+    private let happening: Happening
+    private var told = 0
+
+    init(_ happening: Happening) {
+        self.happening = happening
+        happening.addSource(1)
+    }
+
+    deinit { happening.addSource(-1) }
+
+    func read(into target: UnsafeMutableRawBufferPointer) -> LivePiece {
+        let count = min(happening.count - told, target.count)
+        if count == 0 { return happening.isOver ? .end : .nothing }
+        for index in 0..<count { target[index] = UInt8(ascii: ".") }
+        told += count
+        return .bytes(count)
+    }
+}
+
 /// A service whose routes are the behaviours that the tests need.
 ///
 /// | path | what |
@@ -78,6 +146,8 @@ final class CountingSink: BodySink, Sendable {
 /// | `/stream`, `/half` | the body goes to a sink, which under `/half` wants 1,000 bytes only |
 /// | `/later` | a worker answers |
 /// | `/held` | a worker answers once the latch is open |
+/// | `/park`, `/park/later` | is answered when something happens beyond the query, asked on the event thread or on a worker |
+/// | `/live` | a body that says each thing that happens |
 /// | `/big` | 64 MiB |
 /// | `/pinned` | bytes of an owner that is counted |
 /// | `/length` | HEAD of 12,345 bytes |
@@ -86,6 +156,7 @@ final class CountingSink: BodySink, Sendable {
 /// | other | `hello` |
 final class TestService: Service {
     let latch = Latch()
+    let happening = Happening()
     let admitted = Atomic(0)
     let answered = Atomic(0)
     let working = Atomic(0)
@@ -143,7 +214,7 @@ final class TestService: Service {
 
     func answer(_ exchange: Exchange, mayBlock: Bool) -> Answer {
         let path = String(decoding: exchange.path, as: UTF8.self)
-        if !mayBlock, path.hasPrefix("/later") || path.hasPrefix("/held") {
+        if !mayBlock, path.hasPrefix("/later") || path.hasPrefix("/held") || path == "/park/later" {
             if exchange.query != nil { exchange.crowd = path }
             return .later
         }
@@ -154,6 +225,13 @@ final class TestService: Service {
         answered.add(1, ordering: .sequentiallyConsistent)
         if exchange.bodyIsTooLarge { return .now(text(413, "too large")) }
         switch path {
+        case "/park", "/park/later":
+            let seen = exchange.query.flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
+            happening.add(exchange.waker)
+            return happening.count > seen || happening.isOver ? .now(text(200, "it happened")) : .parked
+        case "/live":
+            happening.add(exchange.waker)
+            return .now(Response(status: 200, body: .live(HappeningSource(happening))))
         case "/echo": return .now(echo(exchange))
         case "/stream", "/half":
             guard let sink = exchange.state as? CountingSink else { return .now(text(500, "no sink")) }
@@ -174,6 +252,8 @@ final class TestService: Service {
         default: return .now(text(200, "hello"))
         }
     }
+
+    func stopping() { happening.end() }
 
     func everySecond() { seconds.add(1, ordering: .sequentiallyConsistent) }
 

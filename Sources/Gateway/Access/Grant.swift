@@ -60,7 +60,7 @@ struct Grant: Sendable {
         case .layouts, .layout: if isRead { try require(.read) } else { try requireEverywhere(.admin) }
         case .segments: try require(isRead ? .read : .create)
         case .stats(let name, _), .segmentEvents(let name): try require(.read, on: name)
-        case .reads: try require(.read)
+        case .reads, .events: try require(.read)
         case .writes: try require(.write)
         case .data(let name, _), .zarr(let name, _): try require(isRead ? .read : .write, on: name)
         case .repair(let name): try require(.admin, on: name)

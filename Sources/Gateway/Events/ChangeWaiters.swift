@@ -4,7 +4,8 @@ internal import Segments
 
 /// The threads that wait for segments to change: as many as there are segments to wait for, 127 to each.
 ///
-/// Beyond ``mostThreads`` of them one more thread looks at the rest four times a second.
+/// Beyond ``mostThreads`` of them one more thread looks at the rest four times a second. Who is patient gets half of the
+/// threads at the most, so that those who watch single segments find room beside those who watch all.
 final class ChangeWaiters: Sendable {
     /// Who is told of which segment.
     private struct Watch: Hashable {
@@ -29,12 +30,27 @@ final class ChangeWaiters: Sendable {
     private static let mostThreads = 32
     private static let lookMilliseconds: Int64 = 250
 
-    /// Waits for a segment too, of which the listener knows a sequence.
-    func add(_ segment: Segment, seen: UInt64, _ listener: any ChangeListener) {
+    /// Has the first thread; false if the system gives none.
+    func begin() -> Bool { state.withLock { !$0.woken.isEmpty || Self.start(&$0) != nil } }
+
+    /// Waits for a segment too, of which the listener knows a sequence; ``begin()`` comes before.
+    func add(_ segment: Segment, seen: UInt64, _ listener: any ChangeListener, isPatient: Bool) {
         state.withLock { state in
             if state.isStopping { return }
-            let waiter = Self.home(for: segment, seen, listener, &state)
+            let waiter = Self.home(for: segment, seen, listener, isPatient, &state)
             state.homes[Watch(segment, listener)] = waiter
+        }
+    }
+
+    /// Has the kernel wait for a segment that is only looked at, if there is room.
+    func hurry(_ segment: Segment, _ listener: any ChangeListener) {
+        state.withLock { state in
+            guard !state.isStopping, let looking = state.looking?.waiter,
+                state.homes[Watch(segment, listener)] === looking, let seen = try? segment.sequence()
+            else { return }
+            // What was written since the last look is told by the new one: it begins a write earlier.
+            looking.remove(segment, listener)
+            state.homes[Watch(segment, listener)] = Self.home(for: segment, seen &- 2, listener, false, &state)
         }
     }
 
@@ -42,20 +58,32 @@ final class ChangeWaiters: Sendable {
         for segment: Segment,
         _ seen: UInt64,
         _ listener: any ChangeListener,
+        _ isPatient: Bool,
         _ state: inout State
     ) -> ChangeWaiter {
-        for (waiter, _) in state.woken where waiter.add(segment, seen: seen, listener) { return waiter }
-        let waiter: ChangeWaiter
-        if state.woken.count < mostThreads {
-            waiter = ChangeWaiter()
-            state.woken.append((waiter, PlatformThread(name: "shmgate-watch") { waiter.run() }))
-        } else if let looking = state.looking {
-            waiter = looking.waiter
-        } else {
-            waiter = ChangeWaiter(.looking(everyMilliseconds: lookMilliseconds))
-            state.looking = (waiter, PlatformThread(name: "shmgate-look") { waiter.run() })
+        let most = isPatient ? mostThreads / 2 : mostThreads
+        for (waiter, _) in state.woken.prefix(most) where waiter.add(segment, seen: seen, listener) { return waiter }
+        if let waiter = state.woken.count < most ? start(&state) : nil, waiter.add(segment, seen: seen, listener) {
+            return waiter
         }
-        _ = waiter.add(segment, seen: seen, listener)
+        // Without another thread the first one has to do.
+        let waiter = looking(&state) ?? state.woken[0].waiter
+        _ = waiter.add(segment, seen: seen, listener, beyondLimit: true)
+        return waiter
+    }
+
+    private static func start(_ state: inout State) -> ChangeWaiter? {
+        let waiter = ChangeWaiter()
+        guard let thread = PlatformThread.start(name: "shmgate-watch", { waiter.run() }) else { return nil }
+        state.woken.append((waiter, thread))
+        return waiter
+    }
+
+    private static func looking(_ state: inout State) -> ChangeWaiter? {
+        if let looking = state.looking { return looking.waiter }
+        let waiter = ChangeWaiter(.looking(everyMilliseconds: lookMilliseconds))
+        guard let thread = PlatformThread.start(name: "shmgate-look", { waiter.run() }) else { return nil }
+        state.looking = (waiter, thread)
         return waiter
     }
 

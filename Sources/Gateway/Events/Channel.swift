@@ -3,8 +3,9 @@ internal import Segments
 
 /// Is told that something about a name has changed; looks for itself what.
 protocol ChannelListener: AnyObject, Sendable {
-    /// Called by whoever noticed it, with locks held: it may only wake somebody.
-    func channelChanged(_ channel: Channel)
+    /// Called with what the name leads to now, and nil for nothing, by whoever noticed it and with locks held: it may note
+    /// that and wake somebody.
+    func channelChanged(_ channel: Channel, to tag: EntityTag?)
 
     /// Wakes somebody though nothing happened, for everything is to end.
     func end()
@@ -19,6 +20,9 @@ final class Channel: Sendable {
         var tag: EntityTag?
         var segment: Segment?
         var listeners: [ObjectIdentifier: any ChannelListener] = [:]
+        /// Whether nobody minds to be told a little later.
+        var isPatient = true
+        var isClosed = false
     }
 
     let name: SegmentName
@@ -45,8 +49,18 @@ final class Channel: Sendable {
     /// The segment that the name leads to and its sequence, as far as is known; nil if it leads to none.
     var tag: EntityTag? { state.withLock(\.tag) }
 
-    func add(_ listener: any ChannelListener) {
-        state.withLock { $0.listeners[ObjectIdentifier(listener)] = listener }
+    /// Adds a listener, who is told at once what is known of the name, if it leads to a segment.
+    ///
+    /// A patient one may be told of changes a quarter of a second later.
+    func add(_ listener: any ChannelListener, isPatient: Bool) {
+        let urgent = state.withLock { state -> Segment? in
+            state.listeners[ObjectIdentifier(listener)] = listener
+            if let tag = state.tag { listener.channelChanged(self, to: tag) }
+            if isPatient || !state.isPatient { return nil }
+            state.isPatient = false
+            return state.segment
+        }
+        if let urgent { waiters.hurry(urgent, self) }
     }
 
     /// Takes a listener away; true if none is left.
@@ -81,18 +95,18 @@ final class Channel: Sendable {
 
     private func enter(_ segment: Segment) throws {
         let sequence = try segment.sequence() & ~1
-        let old = state.withLock { state -> (isNew: Bool, segment: Segment?) in
+        let old = state.withLock { state -> (isNew: Bool, isPatient: Bool, segment: Segment?) in
             let old = state.segment
-            if old === segment { return (false, nil) }
+            if old === segment || state.isClosed { return (false, false, nil) }
             state.segment = segment
             let tag = EntityTag(uuid: segment.uuid, sequence: sequence)
             if state.tag?.uuid != tag.uuid || tag.sequence > state.tag?.sequence ?? 0 {
                 Self.change(to: tag, &state, self)
             }
-            return (true, old)
+            return (true, state.isPatient, old)
         }
         if let segment = old.segment { waiters.remove(segment, self) }
-        if old.isNew { waiters.add(segment, seen: sequence, self) }
+        if old.isNew { waiters.add(segment, seen: sequence, self, isPatient: old.isPatient) }
     }
 
     private func leave() {
@@ -106,13 +120,14 @@ final class Channel: Sendable {
 
     private static func change(to tag: EntityTag?, _ state: inout State, _ channel: Channel) {
         state.tag = tag
-        for listener in state.listeners.values { listener.channelChanged(channel) }
+        for listener in state.listeners.values { listener.channelChanged(channel, to: tag) }
     }
 
     /// Lets go of the segment: nobody listens any more.
     func close() {
         refreshing.withLock { _ in
             let old = state.withLock { state -> Segment? in
+                state.isClosed = true
                 defer { state.segment = nil }
                 return state.segment
             }
@@ -127,7 +142,8 @@ extension Channel: ChangeListener {
         // becomes of the name is told when it has.
         if let vitals = try? segment.vitals(), vitals.state != 0 { return look(name) }
         state.withLock { state in
-            guard state.segment === segment else { return }
+            // A waiter that was left may still speak, behind the next one.
+            guard state.segment === segment, sequence > state.tag?.sequence ?? 0 else { return }
             Self.change(to: EntityTag(uuid: segment.uuid, sequence: sequence), &state, self)
         }
     }

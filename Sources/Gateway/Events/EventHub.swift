@@ -9,6 +9,8 @@ internal import Synchronization
 final class EventHub: Sendable {
     private struct State {
         var channels: [SegmentName: Channel] = [:]
+        /// What happens to all names with a prefix, by the prefix.
+        var logs: [String: NameLog] = [:]
         var threads: Threads?
     }
 
@@ -38,8 +40,9 @@ final class EventHub: Sendable {
     /// Ends everything that waits.
     func drain() {
         isOver.store(true, ordering: .releasing)
-        let channels = state.withLock { Array($0.channels.values) }
+        let (channels, logs) = state.withLock { (Array($0.channels.values), Array($0.logs.values)) }
         for channel in channels { channel.end() }
+        for log in logs { log.end() }
     }
 
     /// Ends the threads; nobody watches any more.
@@ -53,7 +56,13 @@ final class EventHub: Sendable {
     }
 
     /// Watches a name; the listener is told of all that happens from now on, until it is taken away again.
-    func watch(_ name: SegmentName, _ listener: any ChannelListener) throws(SegmentError) -> Channel {
+    ///
+    /// One that is patient may be told of changes a quarter of a second later.
+    func watch(
+        _ name: SegmentName,
+        _ listener: any ChannelListener,
+        isPatient: Bool = false
+    ) throws(SegmentError) -> Channel {
         let names = try threads().names
         let channel = state.withLock { state -> Channel in
             let channel =
@@ -63,7 +72,7 @@ final class EventHub: Sendable {
                     names.ring()
                 }
             state.channels[name] = channel
-            channel.add(listener)
+            channel.add(listener, isPatient: isPatient)
             return channel
         }
         // Only now: what happens to the name from here on is told to the channel as well.
@@ -85,7 +94,32 @@ final class EventHub: Sendable {
     func clock() throws(SegmentError) -> EventClock { try threads().clock }
 
     /// Ends threads that are idle; called about once a second.
-    func tidy() { waiters.tidy() }
+    func tidy() {
+        waiters.tidy()
+        let nowNs = Clock.monotonicNs()
+        let old = state.withLock { state -> [NameLog] in
+            let old = state.logs.filter { $0.value.retire(at: nowNs) }
+            for prefix in old.keys { state.logs[prefix] = nil }
+            return Array(old.values)
+        }
+        for log in old { log.close() }
+    }
+
+    /// What happens to all names with a prefix; made by the first who asks, which takes long if there are many names.
+    ///
+    /// Without leave to block that is a ``Deferral``.
+    func log(prefix: String, _ context: RequestContext) throws -> NameLog {
+        _ = try threads()
+        if let known = state.withLock({ $0.logs[prefix] }), known.isReady { return known }
+        if !context.mayBlock { throw Deferral() }
+        let log = state.withLock { state -> NameLog in
+            let log = state.logs[prefix] ?? NameLog(prefix: prefix, self)
+            state.logs[prefix] = log
+            return log
+        }
+        try log.fill(from: catalog.directory)
+        return log
+    }
 
     /// How many threads wait for segments, and for how many.
     var waiting: (threads: Int, segments: Int) { waiters.figures }
@@ -98,16 +132,23 @@ final class EventHub: Sendable {
                 log(.warning, "watched names are looked at once a second, for the kernel does not tell: \(failure)")
             }
             let clock = try EventClock()
-            let all = [
-                PlatformThread(name: "shmgate-names") { [self] in watchNames(names) },
-                PlatformThread(name: "shmgate-clock") { clock.run() },
-            ]
+            guard waiters.begin(),
+                let first = PlatformThread.start(name: "shmgate-clock", { clock.run() })
+            else { throw Self.noThread }
+            guard let second = PlatformThread.start(name: "shmgate-names", { [self] in watchNames(names) }) else {
+                clock.stop()
+                first.join()
+                throw Self.noThread
+            }
+            let all = [first, second]
             let threads = Threads(names: names, clock: clock, all: all)
             state.threads = threads
             return threads
         }
         return (threads.names, threads.clock)
     }
+
+    private static let noThread = SegmentError.busy("the system gives the gateway no more threads")
 
     /// When a name is looked at again that could not be looked at.
     private static let retryMilliseconds: Int32 = 500
@@ -123,13 +164,16 @@ final class EventHub: Sendable {
                 defer { asked = [] }
                 return asked
             }
-            let channels = state.withLock { state -> [Channel] in
+            let (channels, logs) = state.withLock { state -> ([Channel], [NameLog]) in
+                let logs = Array(state.logs.values)
                 switch change {
-                case .everything: Array(state.channels.values)
-                case .names(let names): names.union(wanted).union(late).compactMap { state.channels[$0] }
+                case .everything: return (Array(state.channels.values), logs)
+                case .names(let names):
+                    return (names.union(wanted).union(late).compactMap { state.channels[$0] }, logs)
                 }
             }
             late = Set(channels.filter { !$0.refresh() }.map(\.name))
+            for log in logs { log.look(at: change, in: catalog.directory) }
         }
     }
 }

@@ -31,6 +31,39 @@ struct EventRoutes {
         return Response(status: 200, headers: Self.fields, body: .live(stream))
     }
 
+    /// `GET /events`: what happens to all names that the client may see.
+    func watchAll(_ query: Query, _ context: RequestContext) throws -> Response {
+        var query = query
+        let exchange = context.exchange
+        let interval = try Self.takeInterval(&query)
+        let wanted = query.take("prefix") ?? ""
+        let after = query.take("after")
+        try query.finish()
+        try Self.checkAccept(exchange)
+        if exchange.method == .head { return Response(status: 200, headers: Self.fields, body: .unknownLength) }
+        let log = try hub.log(prefix: Self.prefix(wanted, within: context.grant.prefix), context)
+        let field = exchange.header("Last-Event-ID") ?? ""
+        let listener = StreamListener(exchange.waker)
+        try log.requireModest()
+        guard log.add(listener) else { throw SegmentError.busy("the names are being read anew") }
+        let feed = NameFeed(log, behind: field.isEmpty ? after : field, listener)
+        let stream = try EventStream(
+            feed,
+            beginning: Self.beginning(feed.id),
+            intervalMilliseconds: interval,
+            StreamRights(context, .events, access),
+            listener,
+            hub
+        )
+        return Response(status: 200, headers: Self.fields, body: .live(stream))
+    }
+
+    /// What the names begin with that are wanted and may be seen.
+    private static func prefix(_ wanted: String, within granted: String) -> String {
+        if wanted.hasPrefix(granted) { return wanted }
+        return granted.hasPrefix(wanted) ? granted : "/"  // no name has that
+    }
+
     /// Without data it is no event, but who comes back before the first one says where it began.
     private static func beginning(_ id: String) -> [UInt8] { Array("id: \(id)\n\n".utf8) }
 
@@ -47,17 +80,16 @@ struct EventRoutes {
     /// What the client has seen: the id of the last event, or what it says in the query, for browsers send no fields at
     /// first.
     private static func takeSeen(_ query: inout Query, _ exchange: Exchange) throws(Problem) -> SeenTag? {
-        let after = query.take("after")
-        if let text = exchange.header("Last-Event-ID"), !text.isEmpty {
+        let after = try query.take("after").map { text throws(Problem) in
             if let seen = SeenTag(text) { return seen }
-            throw Problem(
-                .invalidHeader,
-                "expected an id of these events, <uuid>-<sequence>, for Last-Event-ID, got \(text)"
-            )
+            throw Problem(.invalidQuery, "expected <uuid>-<sequence> or <sequence> for after, got \"\(text)\"")
         }
-        guard let after else { return nil }
-        if let seen = SeenTag(after) { return seen }
-        throw Problem(.invalidQuery, "expected <uuid>-<sequence> or <sequence> for after, got \"\(after)\"")
+        guard let text = exchange.header("Last-Event-ID"), !text.isEmpty else { return after }
+        if let seen = SeenTag(text) { return seen }
+        throw Problem(
+            .invalidHeader,
+            "expected an id of these events, <uuid>-<sequence>, for Last-Event-ID, got \(text)"
+        )
     }
 
     private static func checkAccept(_ exchange: Exchange) throws(Problem) {

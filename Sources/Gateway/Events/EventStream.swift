@@ -4,8 +4,10 @@ internal import Synchronization
 
 /// What a feed has to tell at a moment.
 enum FedEvent {
-    /// An event, or several, as text; what it took of a budget is held until it is out.
+    /// An event as text; what it took of a budget is held until it is out.
     case event([UInt8], MemoryReservation?)
+    /// Several events as text, and whether more are there already.
+    case events([UInt8], count: Int, isMore: Bool)
     /// Nothing now; whoever changes that wakes the connection.
     case nothing
     /// Nothing now, and nobody wakes the connection: ask again in so many milliseconds.
@@ -81,6 +83,10 @@ final class EventStream: LiveSource {
                     (text, reservation) = (event, memory)
                     hub.figures.sent.add(1, ordering: .relaxed)
                     if intervalNs > 0 { listener.rest(untilNs: nowNs + intervalNs) }
+                case .events(let events, let count, let isMore):
+                    text = events
+                    hub.figures.sent.add(count, ordering: .relaxed)
+                    if intervalNs > 0, !isMore { listener.rest(untilNs: nowNs + intervalNs) }
                 case .nothing: break
                 case .later(let milliseconds): dueNs = nowNs + milliseconds * 1_000_000
                 case .end: return .end
@@ -121,7 +127,7 @@ final class StreamListener: ChannelListener {
     /// Has the stream tell nothing until then; it sets the clock before it sleeps.
     func rest(untilNs: Int64) { restNs.store(untilNs, ordering: .relaxed) }
 
-    func channelChanged(_ channel: Channel) { notify() }
+    func channelChanged(_ channel: Channel, to tag: EntityTag?) { notify() }
 
     /// Something happened.
     func notify() {
@@ -155,6 +161,8 @@ final class StreamRights {
         let now = access.reading
         if reading == now { return true }
         guard let grant = try? access.grant(for: exchange), (try? grant.check(route, .get)) != nil else { return false }
+        // What a stream of all names tells is what its grant covered when it began.
+        if case .events = route, grant.prefix != self.grant.prefix { return false }
         (self.grant, reading) = (grant, now)
         return true
     }

@@ -93,7 +93,7 @@ final class WakerListener: ChannelListener {
 
     init(_ waker: Waker) { self.waker = waker }
 
-    func channelChanged(_ channel: Channel) { waker.wake() }
+    func channelChanged(_ channel: Channel, to tag: EntityTag?) { waker.wake() }
 
     func end() { waker.wake() }
 }

@@ -7,6 +7,7 @@ enum RouteKind: Int, CaseIterable {
     case data
     case stats
     case segmentEvents
+    case events
     case reads
     case writes
     case zarr
@@ -29,6 +30,7 @@ enum RouteKind: Int, CaseIterable {
         case .data: "/segments/{name}/data"
         case .stats: "/segments/{name}/stats"
         case .segmentEvents: "/segments/{name}/events"
+        case .events: "/events"
         case .reads: "/query"
         case .writes: "/patch"
         case .zarr: "/zarr/{name}"
@@ -54,6 +56,7 @@ extension Route {
         case .data: .data
         case .stats: .stats
         case .segmentEvents: .segmentEvents
+        case .events: .events
         case .reads: .reads
         case .writes: .writes
         case .zarr: .zarr

@@ -9,6 +9,7 @@ enum Route {
     case data(SegmentName, path: [String])
     case stats(SegmentName, path: [String])
     case segmentEvents(SegmentName)
+    case events
     case reads
     case writes
     case zarr(SegmentName, path: [String])
@@ -50,6 +51,8 @@ enum Route {
             throw Self.unknown(path)
         } else if first.isEmpty {
             self = .root
+        } else if first.elementsEqual("events".utf8) {
+            self = .events
         } else if first.elementsEqual("query".utf8) {
             self = .reads
         } else if first.elementsEqual("patch".utf8) {
@@ -124,7 +127,7 @@ enum Route {
         case .data: [.get, .head, .patch]
         case .zarr(_, let path) where path.isEmpty: [.get, .head]
         case .zarr: [.get, .head, .put, .delete]
-        case .layouts, .stats, .segmentEvents: [.get, .head]
+        case .layouts, .stats, .segmentEvents, .events: [.get, .head]
         case .layout: [.get, .head, .put, .delete]
         case .liveness, .readiness, .metrics, .description, .root, .console: [.get, .head]
         }
