@@ -114,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Documents", "Gateway", "Layouts", "MicroHTTP", "Segments", "TestSupport",
+                "Documents", "Gateway", "Layouts", "Locks", "MicroHTTP", "Segments", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -32,6 +32,9 @@ extension GatewayService {
             if case .segment = pending.route, exchange.method == .put { try SegmentCreation.checkPut(exchange) }
             if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
             if [.post, .put, .patch].contains(exchange.method) { pending.coding = try BodyCoding.read(exchange) }
+            if case .segment(let name) = pending.route, exchange.method == .put {
+                try SegmentCreation.checkRoom(exchange, for: name, pending, catalog)
+            }
             try reserveUpload(exchange, pending)
             if case .zarr(let name, let path) = pending.route, exchange.method == .put {
                 return try admitChunk(exchange, pending, name, path)

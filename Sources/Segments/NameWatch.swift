@@ -25,13 +25,19 @@ package final class NameWatch: Sendable {
     /// How often everything is looked at without a watch.
     private static let blindMilliseconds: Int32 = 1_000
 
-    /// Watches from now on; names that were free before are told only to who asks for them.
-    package init(_ directory: SegmentDirectory, tellsNew: Bool = false) throws(SegmentError) {
+    /// Watches from now on; names that were free before are told only to who asks for them, and so are those of files that
+    /// were open for writing and are not any more.
+    package init(
+        _ directory: SegmentDirectory,
+        tellsNew: Bool = false,
+        tellsWritten: Bool = false
+    ) throws(SegmentError) {
         bell = shmgate_bell()
         guard bell >= 0 else { throw .system(SystemError("eventfd")) }
         let number = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
         var changes = UInt32(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
         if tellsNew { changes |= UInt32(IN_CREATE) }
+        if tellsWritten { changes |= UInt32(IN_CLOSE_WRITE) }
         if number >= 0, inotify_add_watch(number, directory.path, changes) >= 0 {
             events = number
             failure = nil
@@ -66,20 +72,31 @@ package final class NameWatch: Sendable {
         _ = poll(&sources, nfds_t(sources.count), limit)
         var count: UInt64 = 0
         _ = read(bell, &count, MemoryLayout.size(ofValue: count))
-        if failure != nil { return .everything }
-        let change = changes()
-        return isBlind.load(ordering: .relaxed) ? .everything : change
+        return look(reads: .max, of: 64 << 10).change
     }
 
-    /// Reads what the kernel has queued.
-    private func changes() -> Change {
+    /// What has changed, without a wait and without much work; tells whether the kernel knows no more.
+    package func glance() -> (change: Change, isAll: Bool) { look(reads: 2, of: 4 << 10) }
+
+    private func look(reads: Int, of byteCount: Int) -> (change: Change, isAll: Bool) {
+        if failure != nil { return (.everything, true) }
+        let seen = changes(reads, of: byteCount)
+        return isBlind.load(ordering: .relaxed) ? (.everything, true) : seen
+    }
+
+    /// Reads what the kernel has queued, so many times at most; tells whether that was all.
+    private func changes(_ reads: Int, of byteCount: Int) -> (change: Change, isAll: Bool) {
         var names: Set<SegmentName> = []
         var hasOverflowed = false
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
+        var isAll = false
+        var buffer = [UInt8](repeating: 0, count: byteCount)
+        for _ in 0..<reads {
             let count = read(events, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
+            guard count > 0 else {
+                isAll = true
+                break
+            }
             buffer.withUnsafeBytes { bytes in
                 var next = 0
                 while next + Self.headBytes <= count {
@@ -93,7 +110,7 @@ package final class NameWatch: Sendable {
                 }
             }
         }
-        return hasOverflowed ? .everything : .names(names)
+        return (hasOverflowed ? .everything : .names(names), isAll)
     }
 
     /// The bytes of an event before its name: watch, mask, cookie and the length of the name, 32 bits each.

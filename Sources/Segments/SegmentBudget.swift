@@ -1,5 +1,3 @@
-internal import CSegment
-internal import Glibc
 internal import Locks
 
 /// What the segments of a directory take together, whoever made them, and what of some limits is left.
@@ -8,129 +6,106 @@ internal import Locks
 /// not look at all segments. What is being created counts from the moment when it was allowed. Any thread may ask.
 package final class SegmentBudget: Sendable {
     private struct State {
-        var known: [SegmentName: Known] = [:]
-        /// Files that are no segments, or cannot be read, at the last look: they may become some.
-        var doubtful: Set<SegmentName> = []
-        /// What is being created, by number.
-        var pending: [Int: Pending] = [:]
+        var census: SegmentCensus
+        /// What is being created, by number; a name may be among them more than once.
+        var pending: [Int: Creation] = [:]
         var nextPending = 0
-        /// What the known ones take, for each of the limits.
-        var used: [SegmentUsage]
-        var isFresh = true
     }
 
-    private struct Known {
-        let file: FileIdentity
-        let bytes: Int
-
-        var usage: SegmentUsage { SegmentUsage(bytes: bytes, count: 1) }
-    }
-
-    private struct FileIdentity: Equatable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
-    private struct Pending {
+    private struct Creation {
         let name: SegmentName
-        /// What it takes beyond the segment that it replaces.
-        let more: SegmentUsage
-        /// Whose name it was when it was allowed.
-        let replaced: FileIdentity?
+        let bytes: Int
     }
 
     /// The limits, in the order in which they were given.
     package let limits: [SegmentLimit]
     /// Why changes are not watched, so that every creation looks at all names; nil if they are.
     package var failure: SegmentError? { watch.failure }
-    private let directory: SegmentDirectory
     private let watch: NameWatch
     private let state: Locked<State>
+    /// The numbers of the limits, the longest prefix first: who is refused learns most from his own.
+    private let narrowestFirst: [Int]
 
     /// A budget for a directory; it looks at all segments when it is first asked.
     package init(_ directory: SegmentDirectory, limits: [SegmentLimit]) throws(SegmentError) {
-        self.directory = directory
         self.limits = limits
-        watch = try NameWatch(directory, tellsNew: true)
-        state = Locked(State(used: limits.map { _ in SegmentUsage() }))
+        narrowestFirst = limits.indices.sorted { limits[$0].prefix.utf8.count > limits[$1].prefix.utf8.count }
+        watch = try NameWatch(directory, tellsNew: true, tellsWritten: true)
+        state = Locked(State(census: SegmentCensus(directory, limits: limits)))
     }
 
-    /// Takes room for a segment that is about to be made; ``SegmentError/outOfSpace(_:)`` says how much is left.
+    /// Takes room for a segment that is about to be made, or says in ``SegmentError/outOfSpace(_:)`` how much is left.
     ///
     /// Of a segment that has the name already only the difference counts. The room is the share's until that is dropped,
-    /// which is to be done once the segment has its name, or will have none.
-    package func reserve(_ byteCount: Int, for name: SegmentName) throws(SegmentError) -> BudgetShare {
-        let outcome = state.withLock { state -> Result<Int, SegmentError> in
-            Result { () throws(SegmentError) -> Int in
-                try update(&state)
-                let old = state.known[name]
-                let more = SegmentUsage(bytes: byteCount - (old?.bytes ?? 0), count: old == nil ? 1 : 0)
-                for (number, limit) in limits.enumerated() where limit.covers(name) {
-                    try limit.check(more, beside: taken(number, state))
-                }
-                state.nextPending += 1
-                state.pending[state.nextPending] = Pending(name: name, more: more, replaced: old?.file)
-                return state.nextPending
-            }
+    /// which is to be done once the segment has its name, or will have none. Who sees only the names with a prefix is told
+    /// what is left only of limits that are about no others.
+    package func reserve(
+        _ byteCount: Int,
+        for name: SegmentName,
+        seeing prefix: String = ""
+    ) throws(SegmentError) -> BudgetShare {
+        let number = try state.withLock { state throws(SegmentError) -> Int in
+            state.census.note(watch.wait(atMost: 0))
+            try state.census.catchUp()
+            let creation = Creation(name: name, bytes: byteCount)
+            try check(creation, isLeast: false, seeing: prefix, state)
+            state.nextPending += 1
+            state.pending[state.nextPending] = creation
+            return state.nextPending
         }
-        return BudgetShare(try outcome.get(), of: self)
+        return BudgetShare(number, of: self)
+    }
+
+    /// Refuses a segment that cannot have so much, as far as a short look tells.
+    ///
+    /// For an event thread, before a body has come. It takes no room, and what it lets pass may still be refused.
+    package func refuse(_ leastByteCount: Int, for name: SegmentName, seeing prefix: String) throws(SegmentError) {
+        _ = try state.withLockIfAvailable { state throws(SegmentError) in
+            let (change, isAll) = watch.glance()
+            state.census.note(change)
+            guard isAll, state.census.isNearlyThere else { return }
+            try state.census.catchUp()
+            try check(Creation(name: name, bytes: leastByteCount), isLeast: true, seeing: prefix, state)
+        }
     }
 
     /// What is taken of each of the limits, creations that run included.
     package func usage() throws(SegmentError) -> [SegmentUsage] {
-        try state.withLock { state in
-            Result { () throws(SegmentError) in
-                try update(&state)
-                return limits.indices.map { taken($0, state) }
-            }
-        }.get()
+        try state.withLock { state throws(SegmentError) in
+            state.census.note(watch.wait(atMost: 0))
+            try state.census.catchUp()
+            return limits.indices.map { taken($0, state) }
+        }
     }
 
     fileprivate func giveBack(_ number: Int) { state.withLock { _ = $0.pending.removeValue(forKey: number) } }
 
+    /// Refuses a creation that goes beyond a limit.
+    private func check(_ creation: Creation, isLeast: Bool, seeing prefix: String, _ state: State) throws(SegmentError)
+    {
+        let wanted = more(creation.name, state, with: creation.bytes) - more(creation.name, state)
+        for number in narrowestFirst where limits[number].covers(creation.name) {
+            try limits[number].check(wanted, isLeast: isLeast, beside: taken(number, state), seeing: prefix)
+        }
+    }
+
     /// What a limit has given away: to segments that are there, and to those that are being made.
     private func taken(_ number: Int, _ state: State) -> SegmentUsage {
-        var taken = state.used[number]
-        for pending in state.pending.values where limits[number].covers(pending.name) {
-            // One that has got its name by now is among the known ones.
-            if state.known[pending.name]?.file != pending.replaced { continue }
-            taken += pending.more
-        }
-        return taken
+        let names = Set(state.pending.values.map(\.name))
+        return names.reduce(state.census.used[number]) { limits[number].covers($1) ? $0 + more($1, state) : $0 }
     }
 
-    /// Looks at what has changed since the last time.
-    private func update(_ state: inout State) throws(SegmentError) {
-        let change = watch.wait(atMost: 0)
-        guard case .names(let changed) = change, !state.isFresh else {
-            let names = Set(try directory.names())
-            for name in state.known.keys where !names.contains(name) { forget(name, &state) }
-            state.doubtful = []
-            for name in names { look(at: name, &state) }
-            state.isFresh = false
-            return
-        }
-        for name in changed.union(state.doubtful) { look(at: name, &state) }
-    }
-
-    private func look(at name: SegmentName, _ state: inout State) {
-        guard let status = try? directory.status(of: name), status.isRegular else { return forget(name, &state) }
-        let file = FileIdentity(device: status.device, inode: status.inode)
-        if let known = state.known[name], known.file == file, known.bytes == status.size { return }
-        forget(name, &state)
-        guard directory.hasMagic(name) else {
-            state.doubtful.insert(name)
-            return
-        }
-        let known = Known(file: file, bytes: status.size)
-        state.known[name] = known
-        for (number, limit) in limits.enumerated() where limit.covers(name) { state.used[number] += known.usage }
-    }
-
-    private func forget(_ name: SegmentName, _ state: inout State) {
-        state.doubtful.remove(name)
-        guard let known = state.known.removeValue(forKey: name) else { return }
-        for (number, limit) in limits.enumerated() where limit.covers(name) { state.used[number] -= known.usage }
+    /// What creations under a name, and one of `bytes` if that is not nil, take beyond the segment that has it now.
+    ///
+    /// As long as one is being made its memory is there, beside that of the others; the old one's is not free before the
+    /// new one has its name. So a name takes the larger of both. One that has got its name is among the segments
+    /// already and counts once.
+    private func more(_ name: SegmentName, _ state: State, with bytes: Int? = nil) -> SegmentUsage {
+        let made = state.pending.values.lazy.filter { $0.name == name }.map(\.bytes) + (bytes.map { [$0] } ?? [])
+        if made.isEmpty { return SegmentUsage() }
+        let sum = made.reduce(SegmentUsage()) { $0 + SegmentUsage(bytes: $1) }
+        guard let old = state.census.bytes(of: name) else { return SegmentUsage(exactly: sum.exactBytes, count: 1) }
+        return SegmentUsage(exactly: max(sum.exactBytes - Int128(old), 0), count: 0)
     }
 }
 
@@ -145,14 +120,4 @@ package final class BudgetShare: Sendable {
     }
 
     deinit { budget.giveBack(number) }
-}
-
-extension SegmentDirectory {
-    /// Whether a file begins as segments do; false if it cannot be read.
-    fileprivate func hasMagic(_ name: SegmentName) -> Bool {
-        guard case .success(let number) = FileDescriptor.open(name.description, in: descriptor, flags: O_RDONLY) else {
-            return false
-        }
-        return FileDescriptor(owning: number).bytes(0..<ControlPage.magic.count) == ControlPage.magic
-    }
 }

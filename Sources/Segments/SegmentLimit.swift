@@ -17,42 +17,74 @@ package struct SegmentLimit: Sendable, Equatable {
     /// Whether it is about a name.
     func covers(_ name: SegmentName) -> Bool { prefix.isEmpty || name.description.hasPrefix(prefix) }
 
-    /// Refuses what would go beyond it, and says what is left.
-    func check(_ wanted: SegmentUsage, beside used: SegmentUsage) throws(SegmentError) {
+    /// Whether all names that it is about begin with another prefix: what is used of it is no secret to who sees these.
+    package func isWithin(_ other: String) -> Bool { prefix.hasPrefix(other) }
+
+    /// Whether some names that begin with another prefix are among those that it is about.
+    package func concerns(_ other: String) -> Bool { isWithin(other) || other.hasPrefix(prefix) }
+
+    /// Refuses what would go beyond it; says what is left, unless others' segments are part of that.
+    ///
+    /// What takes no more than is taken already is always allowed, also where that is too much.
+    func check(
+        _ wanted: SegmentUsage,
+        isLeast: Bool,
+        beside used: SegmentUsage,
+        seeing visible: String
+    ) throws(SegmentError) {
+        let all = used + wanted
+        let isTooLarge = wanted.exactBytes > 0 && maxBytes.map { all.exactBytes > Int128($0) } ?? false
+        let isTooMany = wanted.count > 0 && maxCount.map { all.count > $0 } ?? false
+        if !isTooLarge, !isTooMany { return }
         let whose = prefix.isEmpty ? "all segments" : "the segments whose names begin with \"\(prefix)\""
-        if let maxBytes, wanted.bytes > 0, wanted.bytes > maxBytes - used.bytes {
-            throw .outOfSpace(
-                "expected at most \(max(maxBytes - used.bytes, 0)) more bytes, which is what is left of the \(maxBytes) "
-                    + "for \(whose), got \(wanted.bytes)"
-            )
+        let size = "\(isLeast ? "at least " : "")\(wanted.bytes)"
+        let got = wanted.count > 0 ? "one more of \(size) bytes" : "\(size) bytes more for one that is there"
+        if isWithin(visible) {
+            throw .outOfSpace("expected no more than is left for \(whose), \(words(leaving: used)), got \(got)")
         }
-        if let maxCount, wanted.count > 0, used.count + wanted.count > maxCount {
-            throw .outOfSpace("expected no segment more: there may be \(maxCount) of \(whose), and none is left")
-        }
+        throw .outOfSpace(
+            "expected no more than is left for \(whose), which may take \(words()), got \(got); "
+                + "how much is left is not told to a token for names that begin with \"\(visible)\""
+        )
     }
+
+    /// The limit in words, and what is left of it beside `used`.
+    private func words(leaving used: SegmentUsage? = nil) -> String {
+        let bytes = maxBytes.map { Self.left($0, used?.bytes) + "\($0) bytes" }
+        let count = maxCount.map { Self.left($0, used?.count) + "\($0) segments" }
+        return [bytes, count].compactMap(\.self).joined(separator: " and ")
+    }
+
+    private static func left(_ most: Int, _ used: Int?) -> String { used.map { "\(max(most - $0, 0)) of " } ?? "" }
 }
 
 /// What some segments take together.
+///
+/// Files can have sizes whose sum no `Int` holds; inside it is exact, so that what was added can be taken away again.
 package struct SegmentUsage: Sendable, Equatable {
-    /// Bytes of their files, headers included.
-    package var bytes = 0
+    let exactBytes: Int128
     /// How many there are.
-    package var count = 0
+    package let count: Int
+    /// Bytes of their files, headers included.
+    package var bytes: Int { Int(clamping: exactBytes) }
 
-    static func += (left: inout SegmentUsage, right: SegmentUsage) {
-        left.bytes = left.bytes.addedClamped(right.bytes)
-        left.count += right.count
+    /// So much.
+    package init(bytes: Int = 0, count: Int = 0) { self.init(exactly: Int128(bytes), count: count) }
+
+    init(exactly bytes: Int128, count: Int) {
+        exactBytes = bytes
+        self.count = count
     }
 
-    static func -= (left: inout SegmentUsage, right: SegmentUsage) {
-        left.bytes -= right.bytes
-        left.count -= right.count
+    static func + (left: SegmentUsage, right: SegmentUsage) -> SegmentUsage {
+        SegmentUsage(exactly: left.exactBytes + right.exactBytes, count: left.count + right.count)
     }
-}
 
-extension Int {
-    fileprivate func addedClamped(_ other: Int) -> Int {
-        let (sum, overflow) = addingReportingOverflow(other)
-        return overflow ? (other < 0 ? .min : .max) : sum
+    static func - (left: SegmentUsage, right: SegmentUsage) -> SegmentUsage {
+        SegmentUsage(exactly: left.exactBytes - right.exactBytes, count: left.count - right.count)
     }
+
+    static func += (left: inout SegmentUsage, right: SegmentUsage) { left = left + right }
+
+    static func -= (left: inout SegmentUsage, right: SegmentUsage) { left = left - right }
 }

@@ -56,7 +56,7 @@ struct Doctor: ParsableCommand {
             )
         }
         let probe = GatewayProbe(client, isExpected: gateway.isNamed, directory: segments)
-        findings += probe.findings()
+        findings += probe.findings() + LimitsProbe(client: client).findings()
         if json { printJSON(findings) } else { printText(findings) }
         if findings.contains(where: { $0.level == .fail }) { throw ExitCode(1) }
     }

@@ -132,7 +132,7 @@ struct GatewayProbe {
             switch answer.status {
             case 401: "put a token into the environment variable SHMGATE_TOKEN"
             case 403: "use a token with the rights create, write, read and unlink for this name"
-            case 507: "free shared memory: shmgate gc --older-than AGE"
+            case 507: "free shared memory: shmgate gc --older-than AGE; or raise the limit that is named"
             default: "look at its log"
             }
         return .fail(

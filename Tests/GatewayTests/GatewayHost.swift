@@ -26,12 +26,16 @@ struct GatewayAnswer: Sendable {
 }
 
 /// A gateway in this process, on a free port, over a directory of its own.
-final class GatewayHost {
+final class GatewayHost: Sendable {
     let path: String
     let directory: SegmentDirectory
     private let server: Server
 
-    init(maxBodyBytes: Int = 64 << 20, configure: (inout Server.Configuration) -> Void = { _ in }) throws {
+    init(
+        maxBodyBytes: Int = 64 << 20,
+        limits: [SegmentLimit] = [],
+        configure: (inout Server.Configuration) -> Void = { _ in }
+    ) throws {
         var template = Array("/dev/shm/shmgate-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw HostFailure(description: "mkdtemp failed") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -40,7 +44,10 @@ final class GatewayHost {
         var configuration = Server.Configuration(listen: [address], threads: 2)
         configuration.workers = 4
         configure(&configuration)
-        let service = try GatewayService(directory: directory, configuration: .init(maxBodyBytes: maxBodyBytes))
+        let service = try GatewayService(
+            directory: directory,
+            configuration: .init(maxBodyBytes: maxBodyBytes, limits: limits)
+        )
         server = Server(configuration: configuration, service: service) { _, _ in }
         try server.start()
     }
@@ -148,10 +155,11 @@ final class GatewayHost {
 /// Runs a test against a gateway that is closed behind it.
 func withGateway(
     maxBodyBytes: Int = 64 << 20,
+    limits: [SegmentLimit] = [],
     configure: (inout Server.Configuration) -> Void = { _ in },
     _ body: (GatewayHost) throws -> Void
 ) throws {
-    let host = try GatewayHost(maxBodyBytes: maxBodyBytes, configure: configure)
+    let host = try GatewayHost(maxBodyBytes: maxBodyBytes, limits: limits, configure: configure)
     defer { host.close() }
     try body(host)
 }

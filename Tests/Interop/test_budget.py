@@ -1,8 +1,11 @@
 """How much segments may take: all of them, and those with a prefix; whoever made them."""
 
 import io
+import json
+import mmap
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import threading
@@ -13,6 +16,7 @@ import pytest
 import shmgate as shm
 
 from gateway import NPY, binary
+from nobody import NOBODY
 
 SMALL = {"kind": "ndarray", "dtype": "u1", "shape": [4]}
 PAGES = 12_288  # of a segment of a few bytes
@@ -42,7 +46,7 @@ def test_bytes_of_all(own_gateway):
     gateway = own_gateway("--max-bytes", "1MiB")
     assert order(gateway, "a", 500_000).status == 201
     size = os.path.getsize(gateway.path("a"))
-    assert refused(order(gateway, "b", 600_000), f"at most {(1 << 20) - size} more bytes", f"{1 << 20} for all segments")
+    assert refused(order(gateway, "b", 600_000), f"left for all segments, {(1 << 20) - size} of {1 << 20} bytes", "got one more of")
     assert gateway.temporaries() == [] and not os.path.exists(gateway.path("b"))
     assert limits(gateway) == {
         "": {"max_bytes": 1 << 20, "max_segments": None, "used_bytes": size, "used_segments": 1}
@@ -55,7 +59,7 @@ def test_exactly_what_is_left_is_allowed(own_gateway):
     gateway = own_gateway("--max-bytes", str(3 * PAGES))
     for name in "abc":
         assert order(gateway, name).status == 201
-    assert refused(order(gateway, "d"), "at most 0 more bytes", f"got {PAGES}")
+    assert refused(order(gateway, "d"), f"0 of {3 * PAGES} bytes", f"got one more of {PAGES} bytes")
     assert limits(gateway)[""]["used_bytes"] == 3 * PAGES
 
 
@@ -64,7 +68,7 @@ def test_count_of_all_and_what_local_processes_do(own_gateway):
     assert order(gateway, "a").status == 201
     with shm.create("local", shm.BytesLayout(80), directory=gateway.directory):
         assert order(gateway, "b").status == 201
-        assert refused(order(gateway, "c"), "there may be 3 of all segments")
+        assert refused(order(gateway, "c"), "for all segments, 0 of 3 segments")
         shm.unlink("local", directory=gateway.directory)
         assert order(gateway, "c").status == 201
         assert refused(order(gateway, "d"))
@@ -93,6 +97,25 @@ def test_a_file_that_becomes_a_segment_in_place(own_gateway):
     assert refused(order(gateway, "c"))
 
 
+def test_a_large_copy_counts_with_all_that_it_has_become(own_gateway):
+    """What is looked at while it is copied is looked at again when it is whole, also over a segment that was there."""
+    gateway = own_gateway("--max-bytes", "3MiB")
+    assert order(gateway, "a", 2_000_000).status == 201
+    data = open(gateway.path("a"), "rb").read()
+    assert order(gateway, "old").status == 201
+    assert gateway.request("DELETE", "/segments/a").status == 204
+    for name in ("new", "old"):
+        with open(gateway.path(name), "wb") as copy:
+            copy.write(data[:100_000])
+            copy.flush()
+            assert limits(gateway)[""]["used_bytes"] < 1_000_000
+            copy.write(data[100_000:])
+        assert limits(gateway)[""]["used_bytes"] >= len(data)
+        assert refused(order(gateway, "b", 2_000_000))
+        os.unlink(gateway.path(name))
+    assert order(gateway, "b", 2_000_000).status == 201
+
+
 @pytest.fixture
 def shared():
     """A directory of segments that outlives each of its gateways."""
@@ -118,11 +141,11 @@ def test_more_than_allowed_already(shared, own_gateway):
     for name in "abc":
         assert order(first, name, 1_000_000).status == 201
     second = own_gateway("--max-segments", "1", "--max-bytes", "1MiB", directory=shared)
-    assert refused(order(second, "d"), "at most 0 more bytes")
+    assert refused(order(second, "d"), f"0 of {1 << 20} bytes and 0 of 1 segments")
     assert len(second.request("GET", "/segments").json()["segments"]) == 3
     # To make one smaller is always allowed.
     assert order(second, "a", 4, replace=True).status == 201
-    assert refused(order(second, "a", 900_000, replace=True))
+    assert refused(order(second, "a", 900_000, replace=True), "bytes more for one that is there")
 
 
 def test_a_replacement_counts_as_what_it_takes_more(own_gateway):
@@ -163,13 +186,13 @@ def test_quotas_by_prefix(own_gateway):
     assert order(gateway, "feed-1").status == 201
     assert order(gateway, "feed-a-1").status == 201
     # Within its own, not within that of the shorter prefix.
-    assert refused(order(gateway, "feed-2"), 'names begin with "feed-"', "at most 0 more bytes")
+    assert refused(order(gateway, "feed-2"), 'names begin with "feed-"', f"0 of {2 * PAGES} bytes and 8 of 10 segments")
     assert refused(order(gateway, "feed-a-2"))
     assert order(gateway, "tmp-1").status == 201
-    assert refused(order(gateway, "tmp-2"), 'there may be 1 of the segments whose names begin with "tmp-"')
+    assert refused(order(gateway, "tmp-2"), 'the segments whose names begin with "tmp-", 0 of 1 segments')
     assert order(gateway, "other").status == 201
     assert order(gateway, "feed").status == 201
-    assert refused(order(gateway, "more"), "there may be 5 of all segments")
+    assert refused(order(gateway, "more"), "for all segments, 0 of 5 segments")
     seen = limits(gateway)
     assert {prefix: limit["used_segments"] for prefix, limit in seen.items()} == {"": 5, "feed-": 2, "tmp-": 1, "feed-a-": 1}
     text = gateway.request("GET", "/metrics").body.decode()
@@ -213,6 +236,52 @@ def test_what_fails_gives_its_room_back(own_gateway):
     assert limits(gateway)[""]["used_segments"] == 1
 
 
+@pytest.mark.parametrize("kind", ["npy", "arrow", "json"])
+def test_what_has_no_room_is_refused_before_its_body(own_gateway, kind):
+    """Who asks with Expect is answered at once; what has gone meanwhile is seen."""
+    gateway = own_gateway("--max-segments", "2", "--max-bytes", "64MiB")
+    media = {
+        "npy": "application/x-npy",
+        "arrow": "application/vnd.apache.arrow.stream",
+        "json": "application/json",
+    }[kind]
+
+    def ask(name, length):
+        head = (
+            f"PUT /segments/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\n"
+            f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as line:
+            line.sendall(head.encode())
+            return line.recv(65_536).split(b"\r\n")[0].decode()
+
+    for name in "ab":
+        assert order(gateway, name).status == 201
+    assert limits(gateway)[""]["used_segments"] == 2
+    assert "507" in ask("c", 100_000)
+    # One that is there may become smaller, or be refused for another reason: the body tells.
+    assert "100" in ask("a", 100_000)
+    os.unlink(gateway.path("b"))
+    assert "100" in ask("c", 100_000)
+    # The size of npy is that of its body.
+    assert ("507" if kind == "npy" else "100") in ask("c", 80 << 20)
+
+
+def test_a_mode_that_forbids_to_read_hides_no_segment(shared, own_gateway):
+    """A gateway without root's rights may not look into what it made so, and counts it, also when it starts again."""
+    os.chmod(shared, 0o777)
+    gateway = own_gateway("--max-segments", "2", directory=shared, user=NOBODY)
+    assert order(gateway, "a", mode="0000").status == 201
+    assert order(gateway, "b", mode="0600").status == 201
+    assert refused(order(gateway, "c"))
+    assert gateway.request("PATCH", "/segments/b", {"mode": "0000"}).status == 200
+    gateway.stop()
+    again = own_gateway("--max-segments", "2", directory=shared, user=NOBODY)
+    assert refused(order(again, "c"))
+    os.unlink(again.path("a"))
+    assert order(again, "c").status == 201
+
+
 def test_a_token_sees_the_limits_of_its_names(own_gateway, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.write_text("root plain:root read,write,create,unlink,admin *\nfeed plain:feed read,create feed-\n")
@@ -225,10 +294,39 @@ def test_a_token_sees_the_limits_of_its_names(own_gateway, tmp_path):
     body = {"name": "feed-1", "layout": SMALL}
     assert gateway.request("POST", "/segments", body, feed).status == 201
     answer = gateway.request("POST", "/segments", {"name": "feed-2", "layout": SMALL}, feed)
-    assert refused(answer) and "other" not in answer.body.decode()
+    assert refused(answer, "0 of 1 segments") and "other" not in answer.body.decode()
     # Names that it may not create are refused before anything is counted.
     for name in ("other-1", "other-2"):
         assert gateway.request("POST", "/segments", {"name": name, "layout": SMALL}, feed).status == 403
+
+
+def test_a_token_learns_nothing_of_others_from_limits_that_they_share(own_gateway, tmp_path):
+    """Whatever others have, it is told the same: in the list, and where it is refused."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("root plain:root read,write,create,unlink,admin *\na plain:a read,create feed-a-\n")
+    size = f"feed-={4 * PAGES},9"
+    gateway = own_gateway("--tokens", str(tokens), "--max-bytes", "1GiB", "--quota", size, "--quota", "feed-a-=,1")
+    mine, root = ({"Authorization": f"Bearer {who}"} for who in ("a", "root"))
+
+    def make(name, count=4, headers=root):
+        return gateway.request("POST", "/segments", {"name": name, "layout": layout(count)}, headers)
+
+    told, words = [], []
+    for other in ("feed-b-1", "feed-b-2", "feed-b-3"):
+        told.append(limits(gateway, mine))
+        answer = make("feed-a-large", 4 * PAGES, mine)
+        assert refused(answer, 'names begin with "feed-"', f"may take {4 * PAGES} bytes and 9 segments", "is not told")
+        words.append(answer.json()["detail"])
+        assert make(other).status == 201
+    assert all(one == told[0] for one in told) and len(set(words)) == 1
+    for prefix, limit in told[0].items():
+        used = (limit["used_bytes"], limit["used_segments"])
+        assert used == ((0, 0) if prefix == "feed-a-" else (None, None)), told[0]
+    assert limits(gateway, root)["feed-"]["used_segments"] == 3
+    # Where its own limit and a shared one are both reached, it is told of its own.
+    assert make("feed-a-1", 4, mine).status == 201
+    assert refused(make("feed-a-2", 4, mine), 'names begin with "feed-a-"', "0 of 1 segments")
+    assert refused(make("feed-c"), 'names begin with "feed-"', f"0 of {4 * PAGES} bytes and 5 of 9 segments")
 
 
 def test_many_segments_make_no_creation_dear(own_gateway):
@@ -249,6 +347,53 @@ def test_many_segments_make_no_creation_dear(own_gateway):
     assert order(gateway, "second").status == 201
     # To look at all of them would be 3,000 reads of a first page.
     assert calls() - before < 1_000
+
+
+def test_files_that_are_no_segments_make_no_creation_dear(own_gateway):
+    """Small ones, as semaphores are, are opened once; they may grow into segments, and are then seen."""
+    gateway = own_gateway("--max-segments", "3", "--threads", "1")
+    for number in range(2_000):
+        with open(gateway.path(f"sem.{number}"), "wb") as file:
+            file.write(bytes(32))
+    assert order(gateway, "first").status == 201
+
+    def calls():
+        return int(re.search(r"^syscr: (\d+)$", open(f"/proc/{gateway.process.pid}/io").read(), re.M)[1])
+
+    before = calls()
+    assert order(gateway, "second").status == 201
+    assert calls() - before < 1_000
+    template = open(gateway.path("first"), "rb").read()
+    descriptor = os.open(gateway.path("sem.7"), os.O_RDWR)
+    os.ftruncate(descriptor, len(template))
+    with mmap.mmap(descriptor, len(template)) as memory:
+        assert order(gateway, "third").status == 201
+        assert gateway.request("DELETE", "/segments/third").status == 204
+        # A store that no call tells of.
+        memory[:] = template
+        assert refused(order(gateway, "third"))
+    os.close(descriptor)
+
+
+def test_the_doctor_says_what_is_used(own_gateway):
+    gateway = own_gateway("--max-segments", "5", "--quota", "feed-=1MiB")
+
+    def doctor():
+        command = [binary(), "doctor", "--directory", gateway.directory, "--listen", f"127.0.0.1:{gateway.port}", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        return {finding["subject"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+    assert order(gateway, "feed-1").status == 201
+    assert doctor()["limits"] == {
+        "level": "ok",
+        "subject": "limits",
+        "found": "all: 1 of 5 segments; feed-*: 12 KiB of 1 MiB",
+    }
+    for number in range(4):
+        assert order(gateway, f"a{number}").status == 201
+    found = doctor()
+    assert found["limits"]["level"] == "warn" and "--max-segments" in found["limits"]["advice"]
+    assert found["gateway"]["level"] == "fail" and "0 of 5 segments" in found["gateway"]["found"]
 
 
 @pytest.mark.parametrize(

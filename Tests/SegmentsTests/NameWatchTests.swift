@@ -43,6 +43,34 @@ import Testing
         }
     }
 
+    @Test("who asks for it is told of new names, and of files that were open for writing")
+    func written() throws {
+        let watch = try NameWatch(workshop.directory, tellsNew: true, tellsWritten: true)
+        try workshop.file("a").write([1])
+        #expect(try watch.wait(atMost: 60_000) == names("a"))
+        try workshop.file("a").patch([2], at: 0)
+        #expect(try watch.wait(atMost: 60_000) == names("a"))
+        try #require(chmod(workshop.scratch.path("a"), 0o644) == 0)
+        #expect(try watch.wait(atMost: 0) == names())
+    }
+
+    @Test("a glance takes what is there, and says when there is more")
+    func glance() throws {
+        let watch = try NameWatch(workshop.directory, tellsNew: true)
+        #expect(try watch.glance() == (names(), true))
+        try workshop.file("a").write([1])
+        #expect(try watch.glance() == (names("a"), true))
+        var all: Set<SegmentName> = []
+        for index in 0..<1_000 {
+            try workshop.file("name\(index)").write([1])
+            all.insert(try SegmentName("name\(index)"))
+        }
+        let (first, isAll) = watch.glance()
+        guard case .names(let some) = first else { throw Failure("expected names, got \(first)") }
+        #expect(!isAll && !some.isEmpty && some.count < all.count)
+        #expect(watch.wait(atMost: 60_000) == .names(all.subtracting(some)))
+    }
+
     @Test("when the kernel's queue overflows, everything may have changed")
     func overflow() throws {
         let text = try RawFile("/proc/sys/fs/inotify/max_queued_events").line()

@@ -17,17 +17,6 @@ struct SegmentCreation {
     /// What private copies take of.
     let budget: MemoryBudget
 
-    /// Refuses a body that is no JSON before it has come.
-    static func check(_ exchange: Exchange) throws {
-        let contentType = exchange.header("Content-Type")
-        guard let contentType, case .json? = try? Format.body(contentType) else {
-            throw Problem(
-                .unsupportedMediaType,
-                "expected a Content-Type of application/json, got \(contentType ?? "none")"
-            )
-        }
-    }
-
     /// `POST /segments`.
     func create(_ query: Query, _ context: RequestContext) throws -> Response {
         try query.finish()
@@ -102,19 +91,6 @@ struct SegmentCreation {
         return try answer(name, draft, isPinned: order?.isPinned ?? false, status: isReplaced ? 200 : 201)
     }
 
-    /// Refuses a PUT of another type before its body has come.
-    static func checkPut(_ exchange: Exchange) throws {
-        if try Format.body(exchange.header("Content-Type")) == .raw { throw unsupported(exchange) }
-    }
-
-    private static func unsupported(_ exchange: Exchange) -> Problem {
-        Problem(
-            .unsupportedMediaType,
-            "expected application/json, application/x-npy or Arrow, which say their shape, "
-                + "got \(exchange.header("Content-Type") ?? "none")"
-        )
-    }
-
     /// A segment that is being made, and its room in the budget, if there is one.
     private typealias CountedDraft = (draft: SegmentDraft, share: BudgetShare?)
 
@@ -126,7 +102,8 @@ struct SegmentCreation {
             for: order.name,
             mode: order.mode ?? defaultMode,
             isReadOnly: order.isReadOnly,
-            lifetimeSeconds: order.lifetimeSeconds
+            lifetimeSeconds: order.lifetimeSeconds,
+            context
         )
         try contents.write(to: counted.draft)
         return counted
@@ -141,7 +118,7 @@ struct SegmentCreation {
         let room = try WriteRoom(budget, for: 0, until: context.deadline)
         defer { withExtendedLifetime(room) {} }
         let bytes = try BinaryBody(body).bytes(for: part, in: room)
-        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil, context)
         let place = Region(byteOffset: header.arrays[0].byteOffset, itemByteCount: bytes.count, axes: [])
         try counted.draft.fill(place, from: bytes)
         return counted
@@ -155,7 +132,7 @@ struct SegmentCreation {
         let room = try WriteRoom(budget, for: needed, until: context.deadline)
         defer { withExtendedLifetime(room) {} }
         let contents = try Contents(of: header, from: table)
-        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil)
+        let counted = try draft(header, for: name, mode: defaultMode, isReadOnly: false, lifetimeSeconds: nil, context)
         try contents.write(to: counted.draft)
         return counted
     }
@@ -177,11 +154,12 @@ struct SegmentCreation {
         for name: SegmentName,
         mode: UInt32,
         isReadOnly: Bool,
-        lifetimeSeconds: Double?
+        lifetimeSeconds: Double?,
+        _ context: RequestContext
     ) throws -> CountedDraft {
         let json = header.json
         let totalBytes = try SegmentDraft.totalBytes(headerBytes: json.count, dataBytes: header.dataBytes)
-        let share = try catalog.budget?.reserve(totalBytes, for: name)
+        let share = try catalog.budget?.reserve(totalBytes, for: name, seeing: context.grant.prefix)
         let draft = try json.withUnsafeBytes { bytes throws(SegmentError) in
             try SegmentDraft(
                 in: catalog.directory,

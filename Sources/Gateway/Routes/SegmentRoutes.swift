@@ -91,22 +91,23 @@ struct SegmentRoutes {
     }
 
     /// The limits that are about names which the grant covers, all or some of them.
+    ///
+    /// What is used of one that is about other names too is null: it would tell what others do.
     private func write(_ budget: SegmentBudget, to json: inout JSONWriter, seenBy grant: Grant) throws {
         json.key("limits")
         json.beginArray()
-        for (limit, used) in zip(budget.limits, try budget.usage()) {
-            guard limit.prefix.hasPrefix(grant.prefix) || grant.prefix.hasPrefix(limit.prefix) else { continue }
+        for (limit, used) in zip(budget.limits, try budget.usage()) where limit.concerns(grant.prefix) {
+            let isTold = limit.isWithin(grant.prefix)
             json.beginObject()
             json.key("prefix")
             json.string(limit.prefix)
-            for (key, most) in [("max_bytes", limit.maxBytes), ("max_segments", limit.maxCount)] {
+            for (key, number) in [
+                ("max_bytes", limit.maxBytes), ("max_segments", limit.maxCount),
+                ("used_bytes", isTold ? used.bytes : nil), ("used_segments", isTold ? used.count : nil),
+            ] {
                 json.key(key)
-                if let most { json.integer(Int64(most)) } else { json.null() }
+                if let number { json.integer(Int64(number)) } else { json.null() }
             }
-            json.key("used_bytes")
-            json.integer(Int64(used.bytes))
-            json.key("used_segments")
-            json.integer(Int64(used.count))
             json.endObject()
         }
         json.endArray()
