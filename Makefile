@@ -48,14 +48,15 @@ sanitize: ## run the Swift tests under the thread and the address sanitizer
 	TSAN_OPTIONS=handle_sigbus=0 swift test --sanitize=thread --scratch-path "$$SCRATCH-tsan"
 	ASAN_OPTIONS=handle_sigbus=0:detect_leaks=0 swift test --sanitize=address --scratch-path "$$SCRATCH-asan"
 
-bench: ## measure against nginx (ARGS=--quick for a short run)
+bench: ## measure against the fastest that could do the same (ARGS=--quick for a short run)
 	@Scripts/install-dependencies.sh bench
 	swift build -c release --static-swift-stdlib --scratch-path "$$SCRATCH" --product shmgate
+	@source Scripts/venv.sh; make_venv .venv-bench Benchmarks/requirements.txt
 	@binary="$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate"; \
-	python3 Benchmarks/run.py --gateway "$$binary" $(ARGS)
+	.venv-bench/bin/python Benchmarks/run.py --gateway "$$binary" $(ARGS)
 
 image: ## build the container image and check it from outside
 	@Scripts/test-image.sh
 
 clean: ## remove what was built
-	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan "$$SCRATCH"-fuzz .venv-test .venv-pandas2 Benchmarks/results
+	rm -rf "$$SCRATCH" "$$SCRATCH"-tsan "$$SCRATCH"-asan "$$SCRATCH"-fuzz .venv-test .venv-pandas2 .venv-bench Benchmarks/results

@@ -1,4 +1,4 @@
-"""The servers that are measured: the gateway, and nginx over the same bytes as files."""
+"""The servers that are measured, and how they are started."""
 
 import http.client
 import os
@@ -7,20 +7,20 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 
 
 @dataclass
 class Peer:
-    """A running server; `paths` gives the target for each road it takes part in."""
+    """A running server."""
 
     name: str
     port: int
     process: subprocess.Popen
-    paths: dict[str, str] = field(default_factory=dict)
 
     def pids(self) -> list[int]:
         """The server's process and its children (nginx: master and workers)."""
@@ -104,7 +104,7 @@ def launch_gateway(binary: str, directory: Path, threads: int, cpus: list[int]) 
     return Peer("shmgate", port, process)
 
 
-def launch_nginx(name: str, home: Path, files: Path, threads: int, cpus: list[int], cache: bool) -> Peer:
+def launch_nginx(name: str, home: Path, files: Path, threads: int, cpus: list[int]) -> Peer:
     """nginx over a directory of files, which may not answer yet."""
     port = free_port()
     home.mkdir(exist_ok=True)
@@ -128,10 +128,24 @@ http {{
     keepalive_requests 1000000000;
     types {{ application/json json; }}
     default_type application/octet-stream;
-    {"open_file_cache max=100; open_file_cache_valid 3600s;" if cache else ""}
 {temporary}
     server {{ listen {HOST}:{port}; root {files}; }}
 }}
 """)
     command = [find_nginx(), "-e", f"{home}/error.log", "-p", str(home), "-c", str(home / "nginx.conf")]
     return Peer(name, port, subprocess.Popen(command, preexec_fn=pin(cpus)))
+
+
+def compile_c(source: str, program: Path, *libraries: str) -> Path:
+    """A C program of this folder, compiled with optimisation."""
+    compiler = shutil.which("cc") or shutil.which("clang") or sys.exit("no C compiler")
+    flags = ["-O2", "-pthread", "-Wall", "-Wextra"]
+    subprocess.run([compiler, *flags, "-o", program, HERE / source, *(f"-l{name}" for name in libraries)], check=True)
+    return program
+
+
+def launch_static(program: Path, files: Path, threads: int, cpus: list[int]) -> Peer:
+    """The plain libmicrohttpd program over a directory of files, which may not answer yet."""
+    port = free_port()
+    command = [str(program), str(port), str(threads), str(files)]
+    return Peer("libmicrohttpd", port, subprocess.Popen(command, preexec_fn=pin(cpus)))

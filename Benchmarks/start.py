@@ -1,5 +1,6 @@
 """How long a server takes from its start to its first answer, and what memory it holds when nobody asks for anything."""
 
+import dataclasses
 import json
 import statistics
 import time
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import Bench
+from roads import Finding
 from servers import Peer, launch_gateway, launch_nginx, wait_for
 
 SEGMENTS = 1000
@@ -56,7 +59,7 @@ def prepare(work: Path, binary: str, threads: int, cpus: list[int]) -> list[Cand
         return Candidate(title, lambda: launch_gateway(binary, work / kind, threads, cpus), "/readyz", paths)
 
     def nginx() -> Peer:
-        return launch_nginx("nginx", work / "home", work / "files", threads, cpus, False)
+        return launch_nginx("nginx", work / "home", work / "files", threads, cpus)
 
     return [
         gateway_over("empty", "shmgate, no segment"),
@@ -81,16 +84,24 @@ def measure(candidate: Candidate) -> Start:
         peer.stop()
 
 
-def run(work: Path, binary: str, threads: int, cpus: list[int], rounds: int, tell: Callable[[str], None]) -> dict:
-    """All starts, by title; each round begins with another one."""
-    candidates = prepare(work, binary, threads, cpus)
+def run(bench: Bench) -> None:
+    """All starts; each round begins with another one."""
+    work, rounds = bench.work / "start", 3 if bench.quick else 15
+    work.mkdir()
+    candidates = prepare(work, bench.binary, bench.ground.threads, bench.ground.servers)
     starts: dict[str, list[Start]] = {candidate.title: [] for candidate in candidates}
     for number in range(rounds):
         turn = number % len(candidates)
         for candidate in candidates[turn:] + candidates[:turn]:
             starts[candidate.title].append(measure(candidate))
-        tell(f"start: round {number + 1} of {rounds}")
-    return starts
+        bench.load.tell(f"start: round {number + 1} of {rounds}")
+    bench.tables["start"] = table(starts)
+    bench.more["start"] = {title: [dataclasses.asdict(one) for one in found] for title, found in starts.items()}
+    for title, found in starts.items():
+        if title.startswith("shmgate"):
+            ready, idle = statistics.median(o.ready_ms for o in found), statistics.median(o.idle for o in found) / MB
+            bench.findings.append(Finding(title, "start to ready", ready, most=50, unit="ms"))
+            bench.findings.append(Finding(title, "resident when idle", idle, most=15, unit="MB"))
 
 
 def table(starts: dict[str, list[Start]]) -> str:
@@ -115,17 +126,3 @@ def table(starts: dict[str, list[Start]]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def missed(starts: dict[str, list[Start]], most_ms: float, most_mb: float) -> list[str]:
-    """Which of the gateway's medians are over the limits, a line for each."""
-    lines = []
-    for title, found in starts.items():
-        if title.startswith("nginx"):
-            continue
-        ready, idle = statistics.median(o.ready_ms for o in found), statistics.median(o.idle for o in found) / MB
-        if ready > most_ms:
-            lines.append(f"over the limit: {title}: start to ready {ready:.1f} ms, not {most_ms:g}")
-        if idle > most_mb:
-            lines.append(f"over the limit: {title}: {idle:.1f} MB resident when idle, not {most_mb:g}")
-    return lines

@@ -67,8 +67,11 @@ need_test() {
 
 need_bench() {
     need_command python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     has_command cc || need_command clang gcc
+    need_command ip iproute2  # a network of its own
     need_command nginx nginx-light
+    need_command redis-server redis-server
     need_command wrk wrk
 }
 
