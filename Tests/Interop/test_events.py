@@ -14,7 +14,7 @@ import shmgate as shm
 from event_streams import Stream
 from gateway import RAW, await_that
 from protocol import Neighbour
-from test_long_poll import ARRAY, tag, watchers
+from test_long_poll import ARRAY, Held, tag, watchers
 
 
 @pytest.fixture
@@ -234,6 +234,77 @@ def test_a_writer_that_died_in_its_write_is_told(segment):
     data = json.loads(stream.wait(1).data)
     assert data["damaged"] is True and data["sequence"] == int(neighbour.sequence[8])
     stream.close()
+
+
+def test_streams_of_a_stuck_segment_leave_workers_to_others(own_gateway):
+    """Another segment is read while a read of the stuck one, that was there before all streams, still waits."""
+    gateway = own_gateway()
+    gateway.create("a", ARRAY, fill=0)
+    gateway.create("b", {"kind": "ndarray", "dtype": "f8", "shape": [1 << 19]}, fill=0)
+    connections = [gateway.connect() for _ in range(100)]
+    for connection in connections:
+        connection.connect()
+    neighbour = Neighbour(gateway.path("a"))
+    neighbour.lock()
+    neighbour.begin()
+    stuck = Held(gateway, "/segments/a/data")
+    await_that(lambda: stuck.connection.sock is not None, "the connection")
+    # Each wants the value of now at once, and a worker for it.
+    for connection in connections:
+        connection.request("GET", "/segments/a/events?slice=&after=0")
+    assert gateway.request("GET", "/segments/b/data?format=raw").status == 200
+    assert stuck.answer is None, "another segment had to wait for the stuck one"
+    neighbour.end()
+    neighbour.unlock()
+    stuck.result()
+    for connection in connections:
+        response = connection.getresponse()
+        while not (line := response.readline()).startswith(b"data: "):
+            pass
+        assert json.loads(line[6:])["value"]["data"] == [0] * 4
+        (connection.sock or response.fp.raw._sock).shutdown(2)
+        connection.close()
+
+
+def test_what_cannot_be_read_is_told_and_is_no_unlink(segment):
+    stream = listen(segment)
+    good = open(segment.path("a"), "rb").read()
+
+    def replace(data):
+        with open(segment.path("b"), "wb") as file:
+            file.write(data)
+        os.rename(segment.path("b"), segment.path("a"))
+
+    replace(good[:8] + b"\xff" + good[9:])
+    event = stream.wait(1)
+    refusal = segment.request("GET", "/segments/a")
+    assert refusal.status != 404 and event.type == "unreadable"
+    problem = json.loads(event.data)["problem"]
+    assert (problem["code"], problem["detail"]) == (refusal.json()["code"], refusal.json()["detail"])
+    replace(good)
+    assert (stream.wait(2).type, stream.id) == ("replace", tag(segment))
+    replace(good[:8] + b"\xff" + good[9:])
+    assert stream.wait(3).type == "unreadable"
+    os.unlink(segment.path("a"))
+    assert stream.wait(4).type == "unlink"
+    stream.close()
+
+
+@pytest.mark.parametrize("query", ["", "?slice=0"])
+def test_who_has_seen_a_segment_may_come_back_while_the_name_is_free(segment, query):
+    seen = tag(segment)
+    segment.request("DELETE", "/segments/a")
+    stream = Stream(segment, f"/segments/a/events{query}", {"Last-Event-ID": seen})
+    event = stream.wait(1)
+    assert (event.type, json.loads(event.data)) == ("unlink", {"uuid": seen[:36]})
+    segment.create("a", ARRAY, fill=7)
+    event = stream.wait(2)
+    assert event.type == "replace"
+    if query:
+        await_that(lambda: json.loads(stream.events[-1].data)["value"]["data"] == 7, "the value")
+    stream.close()
+    for headers in ({}, {"Last-Event-ID": "4"}, {"Last-Event-ID": ""}):
+        assert segment.request("GET", "/segments/other/events", headers=headers).status == 404
 
 
 def test_a_client_that_does_not_read_is_told_the_last_state_and_queues_nothing(segment):

@@ -18,6 +18,8 @@ protocol ChannelListener: AnyObject, Sendable {
 final class Channel: Sendable {
     private struct State {
         var tag: EntityTag?
+        /// Why what the name leads to cannot be read; nil with a tag, and where it leads to nothing.
+        var fault: SegmentError?
         var segment: Segment?
         var listeners: [ObjectIdentifier: any ChannelListener] = [:]
         /// Whether nobody minds to be told a little later.
@@ -48,6 +50,9 @@ final class Channel: Sendable {
 
     /// The segment that the name leads to and its sequence, as far as is known; nil if it leads to none.
     var tag: EntityTag? { state.withLock(\.tag) }
+
+    /// What the name leads to, or why that cannot be read; neither if it leads to nothing.
+    var view: (tag: EntityTag?, fault: SegmentError?) { state.withLock { ($0.tag, $0.fault) } }
 
     /// Adds a listener, who is told at once what is known of the name, if it leads to a segment.
     ///
@@ -86,8 +91,10 @@ final class Channel: Sendable {
                 try enter(try catalog.segment(name).segment)
             } catch SegmentError.system {
                 return false
+            } catch SegmentError.noSuchSegment {
+                leave(nil)
             } catch {
-                leave()
+                leave(error as? SegmentError)
             }
             return true
         }
@@ -95,12 +102,14 @@ final class Channel: Sendable {
 
     private func enter(_ segment: Segment) throws {
         let sequence = try segment.sequence() & ~1
+        // The name may be about to go, which is no change; what becomes of it is told when it has.
+        let isLive = try segment.vitals().state == 0
         let old = state.withLock { state -> (isNew: Bool, isPatient: Bool, segment: Segment?) in
             let old = state.segment
             if old === segment || state.isClosed { return (false, false, nil) }
             state.segment = segment
             let tag = EntityTag(uuid: segment.uuid, sequence: sequence)
-            if state.tag?.uuid != tag.uuid || tag.sequence > state.tag?.sequence ?? 0 {
+            if state.tag?.uuid != tag.uuid || isLive && tag.sequence > state.tag?.sequence ?? 0 {
                 Self.change(to: tag, &state, self)
             }
             return (true, state.isPatient, old)
@@ -109,17 +118,22 @@ final class Channel: Sendable {
         if old.isNew { waiters.add(segment, seen: sequence, self, isPatient: old.isPatient) }
     }
 
-    private func leave() {
+    private func leave(_ fault: SegmentError?) {
         let old = state.withLock { state -> Segment? in
             defer { state.segment = nil }
-            if state.tag != nil { Self.change(to: nil, &state, self) }
+            if state.tag != nil || state.fault != fault { Self.change(to: nil, because: fault, &state, self) }
             return state.segment
         }
         if let old { waiters.remove(old, self) }
     }
 
-    private static func change(to tag: EntityTag?, _ state: inout State, _ channel: Channel) {
-        state.tag = tag
+    private static func change(
+        to tag: EntityTag?,
+        because fault: SegmentError? = nil,
+        _ state: inout State,
+        _ channel: Channel
+    ) {
+        (state.tag, state.fault) = (tag, fault)
         for listener in state.listeners.values { listener.channelChanged(channel, to: tag) }
     }
 

@@ -14,11 +14,12 @@ struct EventRoutes {
         let interval = try Self.takeInterval(&query)
         let seen = try Self.takeSeen(&query, exchange)
         try Self.checkAccept(exchange)
-        let open = try reading.catalog.segment(name, mayBlock: context.mayBlock)
-        let values = query.isEmpty ? nil : try EventValues(reading, name, &query, context)
-        let now = try open.tag()
+        // A stream that was answered on the event thread has its selections made by workers all the same.
+        exchange.crowd = Route.segmentEvents(name).crowd
+        let now = try state(of: name, seen, context)
+        let values = try query.isEmpty ? nil : EventValues(reading, name, &query, mayBeGone: now == nil, context)
         if exchange.method == .head { return Response(status: 200, headers: Self.fields, body: .unknownLength) }
-        let told = seen.map { EntityTag(uuid: $0.uuid ?? now.uuid, sequence: $0.sequence) } ?? now
+        guard let told = seen?.tag(beside: now) ?? now else { throw SegmentError.noSuchSegment(name.description) }
         let listener = StreamListener(exchange.waker)
         let stream = try EventStream(
             SegmentFeed(name, behind: told, values, listener, hub),
@@ -29,6 +30,15 @@ struct EventRoutes {
             hub
         )
         return Response(status: 200, headers: Self.fields, body: .live(stream))
+    }
+
+    /// What the name leads to; nil if it leads to nothing and the client has seen what it led to, and waits for the next.
+    private func state(of name: SegmentName, _ seen: SeenTag?, _ context: RequestContext) throws -> EntityTag? {
+        do {
+            return try reading.catalog.segment(name, mayBlock: context.mayBlock).tag()
+        } catch SegmentError.noSuchSegment where seen?.uuid != nil {
+            return nil
+        }
     }
 
     /// `GET /events`: what happens to all names that the client may see.

@@ -42,8 +42,14 @@ final class EventValues: Sendable {
     /// So much an event thread copies or encodes for one event.
     private static let inlineBytes = 64 << 10
 
-    /// Takes the parameters of a GET; what picks nothing of the segment of now is refused.
-    init(_ reading: DataReading, _ name: SegmentName, _ query: inout Query, _ context: RequestContext) throws {
+    /// Takes the parameters of a GET; what picks nothing of the segment of now is refused, if there is one.
+    init(
+        _ reading: DataReading,
+        _ name: SegmentName,
+        _ query: inout Query,
+        mayBeGone: Bool,
+        _ context: RequestContext
+    ) throws {
         self.reading = reading
         let path = try query.take("member").map { try JSONObject.memberPath($0) } ?? []
         request = try ReadRequest(name, path, &query)
@@ -52,7 +58,9 @@ final class EventValues: Sendable {
         if request.isRelaxed {
             throw Problem(.invalidQuery, "expected no consistency=relaxed: an event is of one state")
         }
-        _ = try plan(context)
+        do {
+            _ = try plan(context)
+        } catch SegmentError.noSuchSegment where mayBeGone {}
     }
 
     private func plan(_ context: RequestContext) throws -> PlannedRead {

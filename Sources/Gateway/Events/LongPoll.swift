@@ -57,6 +57,11 @@ struct SeenTag {
         (self.uuid, self.sequence) = (uuid, sequence)
     }
 
+    /// The whole tag, where a sequence alone is one of the segment of now; nil without one.
+    func tag(beside now: EntityTag?) -> EntityTag? {
+        (uuid ?? now?.uuid).map { EntityTag(uuid: $0, sequence: sequence) }
+    }
+
     private static func number(_ text: Substring) -> UInt64? {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt64(text) : nil
     }

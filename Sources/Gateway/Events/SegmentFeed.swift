@@ -10,6 +10,8 @@ final class SegmentFeed: EventFeed {
     private let values: EventValues?
     /// What the client knows; nil if it was told that the name leads nowhere.
     private var told: EntityTag?
+    /// Why what the name leads to cannot be read, if that is what it was told last.
+    private var toldFault: SegmentError?
 
     /// Begins behind what the client knows.
     init(
@@ -29,12 +31,9 @@ final class SegmentFeed: EventFeed {
     deinit { hub.leave(channel, listener) }
 
     func next() -> FedEvent {
-        guard let now = channel.tag else {
-            guard let gone = told else { return .nothing }
-            told = nil
-            return unlinked(gone)
-        }
-        if let told, told.uuid == now.uuid, told.sequence >= now.sequence { return .nothing }
+        let (now, fault) = channel.view
+        guard let now else { return fault.map(unreadable) ?? unlinked() }
+        if toldFault == nil, let told, told.uuid == now.uuid, told.sequence >= now.sequence { return .nothing }
         guard let values else { return event(now, nil, nil) }
         switch values.next() {
         case .coming: return .nothing
@@ -55,12 +54,27 @@ final class SegmentFeed: EventFeed {
 
     private static let patienceMilliseconds: Int64 = 50
 
-    private func unlinked(_ gone: EntityTag) -> FedEvent {
-        var text = EventText("unlink", id: nil)
-        text.data { json in
-            json.beginObject()
+    private func unlinked() -> FedEvent {
+        toldFault = nil
+        guard let gone = told else { return .nothing }
+        told = nil
+        return event("unlink") { json in
             json.key("uuid")
             json.string("\(gone.uuid)")
+        }
+    }
+
+    private func unreadable(_ fault: SegmentError) -> FedEvent {
+        if toldFault == fault { return .nothing }
+        toldFault = fault
+        return event("unreadable") { $0.problem(Problem(fault)) }
+    }
+
+    private func event(_ type: StaticString, _ members: (inout JSONWriter) -> Void) -> FedEvent {
+        var text = EventText(type, id: nil)
+        text.data { json in
+            json.beginObject()
+            members(&json)
             json.endObject()
         }
         return .event(text.finish(), nil)
@@ -68,8 +82,8 @@ final class SegmentFeed: EventFeed {
 
     /// A change, or a replacement where the client knows another segment, or none.
     private func event(_ now: EntityTag, _ value: EventValue?, _ problem: Problem?) -> FedEvent {
-        let isReplacement = told?.uuid != now.uuid
-        told = now
+        let isReplacement = told?.uuid != now.uuid || toldFault != nil
+        (told, toldFault) = (now, nil)
         var text = EventText(isReplacement ? "replace" : "change", id: now.id)
         text.data { json in
             json.beginObject()
@@ -87,17 +101,22 @@ final class SegmentFeed: EventFeed {
                 json.key("value")
                 value.json.withUnsafeBytes { json.raw($0) }
             }
-            if let problem {
-                json.key("problem")
-                json.beginObject()
-                json.key("code")
-                json.string(problem.code.rawValue)
-                json.key("detail")
-                json.string(problem.detail)
-                json.endObject()
-            }
+            if let problem { json.problem(problem) }
             json.endObject()
         }
         return .event(text.finish(), value?.reservation)
+    }
+}
+
+extension JSONWriter {
+    /// A member `problem` with what a refusal says.
+    fileprivate mutating func problem(_ problem: Problem) {
+        key("problem")
+        beginObject()
+        key("code")
+        string(problem.code.rawValue)
+        key("detail")
+        string(problem.detail)
+        endObject()
     }
 }
