@@ -13,7 +13,7 @@ import numpy as np
 from ground import Ground
 from loads import Load, judge
 from roads import Finding, Road
-from servers import Peer, compile_c, launch_nginx, launch_static, wait_for
+from servers import Peer, compile_c, launch_asgi, launch_nginx, launch_static, running
 
 
 @dataclass
@@ -70,23 +70,28 @@ class Bench:
         if not program.exists():
             compile_c("static.c", program, "microhttpd")
         threads, cpus = self.ground.threads, self.ground.servers
-        peers = {
-            "nginx": launch_nginx("nginx", self.work / "nginx", files, threads, cpus),
-            "libmicrohttpd": launch_static(program, files, threads, cpus),
-        }
+        nginx = launch_nginx("nginx", self.work / "nginx", files, threads, cpus)
+        plain = launch_static(program, files, threads, cpus)
         try:
-            for peer in peers.values():
-                wait_for(peer, f"/{roads[0].key}")
-            yield peers
+            with running(nginx, plain, path=f"/{roads[0].key}") as peers:
+                yield peers
         finally:
-            for peer in peers.values():
-                peer.stop()
             shutil.rmtree(files)
+
+    @contextmanager
+    def asgi_peer(self) -> Iterator[dict[str, Peer]]:
+        """The ASGI program over the segments of the gateway."""
+        with running(launch_asgi(self.segments, self.ground.servers)) as peers:
+            yield peers
 
     def run(self, roads: list[Road], peers: dict[str, Peer]) -> None:
         """Measures roads, behind a look whether all servers send the same."""
-        peers = {"shmgate": self.gateway, "shmgate, relaxed": self.gateway} | peers
+        servers = {"shmgate": self.gateway} | peers
         for road in roads:
+            # "ASGI, pandas" is another request to the server "ASGI".
+            peers = {
+                name: servers[name.partition(",")[0]] for name in road.requests if name.partition(",")[0] in servers
+            }
             self.check_same(road, peers)
             rounds = self.load.compare(road, peers)
             self.results.append((road, rounds))

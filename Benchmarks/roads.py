@@ -92,5 +92,5 @@ def read(key: str, title: str, target: str, *targets: Target, peers=STATIC, asgi
     """A road of GETs: the gateway's target, files for the servers of files, and the ASGI peer's target."""
     requests = {"shmgate": Request(target)} | {peer: Request(f"/{key}") for peer in peers}
     if asgi:
-        requests["asgi"] = Request(asgi)
+        requests["ASGI"] = Request(asgi)
     return Road(key, title, requests, targets, **more)

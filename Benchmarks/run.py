@@ -27,7 +27,7 @@ from ground import congestion_in_force, divide, enter_network
 from loads import Load
 from servers import HERE, compile_c, find_nginx, launch_gateway, wait_for
 
-GROUPS = ["start", "small"]  # each a module beside this file, with a function `run`
+GROUPS = ["start", "small", "slices", "frames"]  # each a module beside this file, with a function `run`
 
 
 def arguments() -> argparse.Namespace:
@@ -76,7 +76,13 @@ def main() -> int:
         (work / "segments").mkdir()
         client = compile_c("client.c", work / "client")
         load = Load(
-            client, work, ground, options.seconds, options.rounds, options.copy, lambda line: print(line, file=sys.stderr)
+            client,
+            work,
+            ground,
+            options.seconds,
+            options.rounds,
+            options.copy,
+            lambda line: print(line, file=sys.stderr),
         )
         gateway = wait_for(launch_gateway(binary, work / "segments", ground.threads, ground.servers), "/readyz")
         bench = Bench(binary, work, ground, load, gateway, options.quick)

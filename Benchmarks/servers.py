@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +78,8 @@ def pin(cpus: list[int]):
 
 
 def wait_for(peer: Peer, path: str) -> Peer:
-    """Asks until there is an answer, for ten seconds."""
-    deadline = time.monotonic() + 10
+    """Asks until there is an answer, for half a minute."""
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if peer.process.poll() is not None:
             raise SystemExit(f"{peer.name} ended with status {peer.process.returncode} before it served")
@@ -149,3 +151,25 @@ def launch_static(program: Path, files: Path, threads: int, cpus: list[int]) -> 
     port = free_port()
     command = [str(program), str(port), str(threads), str(files)]
     return Peer("libmicrohttpd", port, subprocess.Popen(command, preexec_fn=pin(cpus)))
+
+
+def launch_asgi(segments: Path, cpus: list[int]) -> Peer:
+    """The ASGI program over a directory of segments, which may not answer yet."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "asgi:app", "--app-dir", str(HERE), "--host", HOST]
+    command += ["--port", str(port), "--workers", "2", "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"]
+    command += ["--no-access-log", "--no-date-header", "--no-server-header", "--log-level", "warning"]
+    environment = os.environ | {"SHMGATE_DIRECTORY": str(segments)}
+    return Peer("ASGI", port, subprocess.Popen(command, env=environment, preexec_fn=pin(cpus)))
+
+
+@contextmanager
+def running(*peers: Peer, path: str = "/") -> Iterator[dict[str, Peer]]:
+    """Servers that answer, by name, and are stopped at the end."""
+    try:
+        for peer in peers:
+            wait_for(peer, path)
+        yield {peer.name: peer for peer in peers}
+    finally:
+        for peer in peers:
+            peer.stop()
