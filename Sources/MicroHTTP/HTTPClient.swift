@@ -8,6 +8,18 @@ package struct HTTPClient: Sendable {
         case address(ListenAddress, trust: ClientTrust?)
         /// In this process.
         case inside(Server)
+
+        /// What `Host` says: the address as it was given, for a proxy in front may tell its servers apart by that.
+        ///
+        /// What only this machine reaches is `localhost`, however it is spelled: a gateway there takes no strange names.
+        var host: String {
+            guard case .address(.tcp(let host, let port), _) = self else { return "localhost" }
+            let address = ListenAddress.tcp(host: host, port: port)
+            if address.isLocal { return "localhost:\(port)" }
+            // The zone of a link-local address is the client's own matter.
+            let name = host.prefix { $0 != "%" }
+            return ListenAddress.tcp(host: String(name), port: port).description
+        }
     }
 
     /// What came before the body.
@@ -105,7 +117,7 @@ package struct HTTPClient: Sendable {
     ) throws -> Head {
         let connection = try connect()
         let asksFirst = body.map { $0.count >= Self.askedFrom } ?? false
-        var text = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        var text = "\(method) \(target) HTTP/1.1\r\nHost: \(place.host)\r\nConnection: close\r\n"
         for (name, value) in self.headers + headers { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Length: \(body.count)\r\n" }
         if asksFirst { text += "Expect: 100-continue\r\n" }

@@ -70,6 +70,20 @@ import Testing
         #expect(throws: HealthCheck.Failure.self) { try answer(to: text) }
     }
 
+    @Test(
+        "a server is called by the address that was given, and this machine localhost",
+        arguments: [
+            ("data.example.org:8080", "data.example.org:8080"), ("10.0.0.1:80", "10.0.0.1:80"),
+            ("[2001:db8::1]:8080", "[2001:db8::1]:8080"), ("[fe80::1%eth0]:1", "[fe80::1]:1"),
+            ("localhost:8080", "localhost:8080"), ("127.0.0.2:1", "localhost:1"), ("[::1]:2", "localhost:2"),
+            ("unix:/run/shmgate.sock", "localhost"),
+        ]
+    )
+    func host(address: String, host: String) throws {
+        let address = try #require(ListenAddress(address))
+        #expect(HTTPClient.Place.address(address, trust: nil).host == host)
+    }
+
     @Test("a server without an address serves its own process")
     func inside() throws {
         try withServer {
