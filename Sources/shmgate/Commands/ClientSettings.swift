@@ -56,7 +56,6 @@ struct ClientSettings: ParsableArguments {
             var configuration = Server.Configuration(listen: [], threads: 1)
             configuration.workers = 2
             let server = Server(configuration: configuration, service: service) { _, _ in }
-            signal(SIGPIPE, SIG_IGN)
             try server.start()
             return SegmentClient(HTTPClient(.inside(server), seconds: 60))
         } catch let error as ServerError {
@@ -69,7 +68,10 @@ struct ClientSettings: ParsableArguments {
 
 /// Which part of a segment: what a request has in its query.
 struct SelectionSettings: ParsableArguments {
-    @Option(help: ArgumentHelp("Positions, as NumPy has them between brackets: 0:10, ::2,-1.", valueName: "slice"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Positions, as NumPy has them between brackets: 0:10, ::2,-1.", valueName: "slice")
+    )
     var slice: String?
 
     @Option(
@@ -91,19 +93,24 @@ struct SelectionSettings: ParsableArguments {
     )
     var `where`: [String] = []
 
-    /// The parameters of a query.
-    func parameters() throws -> [(String, String)] {
-        var parameters: [(String, String)] = []
-        if let slice { parameters.append(("slice", slice)) }
-        for text in sel {
-            guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
-                throw ValidationError("Expected dim=labels for --sel, got \(text).")
-            }
-            parameters.append(("sel.\(text[..<equals])", String(text[text.index(after: equals)...])))
+    func validate() throws {
+        if let text = sel.first(where: { Self.label($0) == nil }) {
+            throw ValidationError("Expected dim=labels for --sel, got \(text).")
         }
-        if let method { parameters.append(("method", method)) }
-        if let columns { parameters.append(("columns", columns)) }
-        for condition in self.where { parameters.append(("where", condition)) }
-        return parameters
+    }
+
+    /// The parameters of a query.
+    var parameters: [(String, String)] {
+        let labels = sel.compactMap(Self.label).map { ("sel.\($0)", $1) }
+        let others = [("slice", slice), ("method", method), ("columns", columns)].compactMap { key, value in
+            value.map { (key, $0) }
+        }
+        return others + labels + self.where.map { ("where", $0) }
+    }
+
+    /// The dimension and the labels of `dim=labels`.
+    private static func label(_ text: String) -> (String, String)? {
+        guard let equals = text.firstIndex(of: "="), equals > text.startIndex else { return nil }
+        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
     }
 }

@@ -24,10 +24,16 @@ struct CreateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Its layout.", valueName: "json|@file"))
     var layout: String
 
-    @Option(help: ArgumentHelp("What every element is; zero otherwise.", valueName: "json"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("What every element is; zero otherwise.", valueName: "json")
+    )
     var fill: String?
 
-    @Option(help: ArgumentHelp("What it holds, as get gives it in JSON.", valueName: "json|@file"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("What it holds, as get gives it in JSON.", valueName: "json|@file")
+    )
     var data: String?
 
     @Option(help: ArgumentHelp("Its attributes, a JSON object.", valueName: "json|@file"))

@@ -40,12 +40,15 @@ struct GetCommand: ParsableCommand {
     @OptionGroup(title: "Where")
     var settings: ClientSettings
 
-    func run() throws {
-        var parameters = try selection.parameters() + [("format", format)]
-        if let maxPoints { parameters.append(("max_points", "\(maxPoints)")) }
+    func validate() throws {
         if output == nil, ["npy", "raw", "arrow", "arrow-file"].contains(format), isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("\(format) is for programs: name a file with --output, or pipe it into one.")
         }
+    }
+
+    func run() throws {
+        var parameters = selection.parameters + [("format", format)]
+        if let maxPoints { parameters.append(("max_points", "\(maxPoints)")) }
         let client = try settings.client()
         let path = SegmentClient.path(name, "data")
         guard let output else {

@@ -23,8 +23,8 @@ struct SetCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"))
     var name: String
 
-    @Argument(help: ArgumentHelp("What to write.", valueName: "json|@file|-"))
-    var value: String
+    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("What to write.", valueName: "json|@file|-"))
+    var values: [String]
 
     @OptionGroup(title: "Part")
     var selection: SelectionSettings
@@ -38,7 +38,14 @@ struct SetCommand: ParsableCommand {
     @OptionGroup(title: "Where")
     var settings: ClientSettings
 
+    // A negative number is none of the options, and so stands among what they leave.
+    func validate() throws {
+        let stray = values.first { $0.hasPrefix("--") } ?? values.dropFirst().first
+        if let stray { throw ValidationError("Unexpected argument '\(stray)'") }
+    }
+
     func run() throws {
+        let value = values[0]
         var type = "application/json"
         let body: [UInt8]
         if value == "-" {
@@ -54,7 +61,7 @@ struct SetCommand: ParsableCommand {
         if let ifMatch { headers.append(("If-Match", ifMatch)) }
         let path = SegmentClient.path(name, "data")
         let answer = try settings.client()
-            .send("PATCH", path, selection.parameters(), headers: headers, body: body)
+            .send("PATCH", path, selection.parameters, headers: headers, body: body)
         if json, let tag = answer.head["etag"] { try Output.json(.object(["etag": .string(tag)])) }
     }
 }
