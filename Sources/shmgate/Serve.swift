@@ -149,7 +149,6 @@ struct Serve: ParsableCommand {
         sigemptyset(&signals)
         for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, number) }
         sigprocmask(SIG_BLOCK, &signals, nil)
-        signal(SIGPIPE, SIG_IGN)
 
         let service: GatewayService
         do {

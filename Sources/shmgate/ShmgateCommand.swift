@@ -12,6 +12,7 @@ struct ShmgateCommand: ParsableCommand {
             Examples:
               shmgate ls
               shmgate get prices --slice 0:10 --format csv
+              shmgate watch prices
               shmgate serve
               shmgate serve --listen 127.0.0.1:9000 --directory /dev/shm --threads 4
               shmgate health && echo well
@@ -25,7 +26,7 @@ struct ShmgateCommand: ParsableCommand {
                 name: "Segments",
                 subcommands: [
                     ListCommand.self, ShowCommand.self, CreateCommand.self, GetCommand.self, SetCommand.self,
-                    RemoveCommand.self, CopyCommand.self, SaveCommand.self, RestoreCommand.self,
+                    RemoveCommand.self, WatchCommand.self, CopyCommand.self, SaveCommand.self, RestoreCommand.self,
                 ]
             ),
             CommandGroup(
@@ -37,6 +38,8 @@ struct ShmgateCommand: ParsableCommand {
 
     /// Runs what the arguments say; a failure has an exit status of its cause.
     static func main() {
+        // Who hangs up is an error of a write, and no death.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -1,7 +1,11 @@
 """Fixtures, and the lines that the property test adds to the report."""
 
+import os
+import tempfile
+
 import pytest
 
+from command_line import Line
 from gateway import Gateway
 
 report_lines = []
@@ -27,6 +31,23 @@ def own_gateway():
     yield start
     for running in started:
         running.close()
+
+
+@pytest.fixture
+def local():
+    """Commands on a directory by itself; no half segment may be left in it."""
+    with tempfile.TemporaryDirectory(prefix="shmgate-interop-", dir="/dev/shm") as directory:
+        yield Line(directory)
+        assert [name for name in os.listdir(directory) if name.startswith((".shmgate-tmp", ".shmgate-journal"))] == []
+
+
+@pytest.fixture(params=["directory", "gateway"])
+def line(request, local, own_gateway):
+    """Commands on a directory by itself, and on a gateway over it."""
+    if request.param == "directory":
+        return local
+    gateway = own_gateway(directory=local.directory)
+    return Line(local.directory, gateway.urls[0])
 
 
 @pytest.fixture

@@ -5,64 +5,16 @@ import json
 import os
 import pty
 import select
+import socket
 import subprocess
-import tempfile
 
 import numpy as np
 import pandas as pd
 import pytest
 import shmgate as shm
 
+from command_line import FRAME, ROWS, Line
 from gateway import binary
-
-FRAME = {
-    "kind": "dataframe",
-    "columns": [{"name": "price", "dtype": "f8"}, {"name": "side", "dtype": "S4"}],
-    "index": ["a", "b", "c"],
-}
-ROWS = {"columns": ["price", "side"], "index": ["a", "b", "c"], "data": [[1.5, "buy"], [2.5, "sell"], [None, "buy"]]}
-
-
-class Line:
-    """Runs commands; the segments are those of a directory, or of a gateway over it."""
-
-    def __init__(self, directory, url=None):
-        self.directory = directory
-        self.environment = {**os.environ, "SHMGATE_DIRECTORY": directory, "NO_COLOR": "1"}
-        if url:
-            self.environment["SHMGATE_URL"] = url
-            # What a command does for a gateway it must not do in the directory.
-            self.environment["SHMGATE_DIRECTORY"] = "/nowhere"
-
-    def run(self, *arguments, status=0, input=None, **variables):
-        done = subprocess.run(
-            [binary(), *map(str, arguments)],
-            input=input,
-            capture_output=True,
-            env={**self.environment, **variables},
-            timeout=120,
-        )
-        assert done.returncode == status, (arguments, done)
-        assert status == 0 or done.stderr.startswith(b"Error: "), done
-        return done.stdout
-
-    def json(self, *arguments, **settings):
-        return json.loads(self.run(*arguments, **settings))
-
-
-@pytest.fixture
-def local():
-    with tempfile.TemporaryDirectory(prefix="shmgate-interop-", dir="/dev/shm") as directory:
-        yield Line(directory)
-        assert [name for name in os.listdir(directory) if name.startswith((".shmgate-tmp", ".shmgate-journal"))] == []
-
-
-@pytest.fixture(params=["directory", "gateway"])
-def line(request, local, own_gateway):
-    if request.param == "directory":
-        return local
-    gateway = own_gateway(directory=local.directory)
-    return Line(local.directory, gateway.urls[0])
 
 
 def test_a_segment_from_its_creation_to_its_end(line):
@@ -139,6 +91,19 @@ def test_values_from_files_and_standard_input(line, tmp_path):
     line.run("set", "a", "1.5", status=65)
     line.run("set", "a", "[1, 2]", status=65)
     assert line.json("get", "a")["data"] == [8, 8, 8]
+
+
+def test_negative_numbers_are_values(line):
+    """And no options."""
+    line.run("create", "a", "--layout", '{"kind": "ndarray", "dtype": "f8", "shape": [3]}', "--fill", "-3")
+    line.run("set", "a", "--slice", "-1", "-0.5")
+    line.run("set", "a", "-7", "--slice", "-3:-2")
+    assert line.json("get", "a", "--slice", "-3:")["data"] == [-7.0, -3.0, -0.5]
+    line.run("set", "a", "--slcie", "-1", "5", status=64)
+    line.run("set", "a", "5", "-6", status=64)
+    line.run("set", "a", "-x", status=65)
+    line.run("get", "a", "--slice", status=64)
+    assert line.json("get", "a")["data"] == [-7.0, -3.0, -0.5]
 
 
 def test_ls_shows_what_matters(line):
@@ -352,6 +317,19 @@ def test_a_token_and_a_gateway_that_is_not_there(own_gateway, tmp_path):
     Line("/nowhere").run("ls", status=66)
 
 
+def test_a_gateway_is_called_by_the_address_that_was_given():
+    """A proxy may have several under one address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for host, said in (("0.0.0.0", f"0.0.0.0:{port}"), ("127.0.0.1", f"localhost:{port}")):
+            process = subprocess.Popen([binary(), "ls", "--url", f"http://{host}:{port}"], stdout=subprocess.PIPE)
+            peer, _ = server.accept()
+            with peer, peer.makefile("rb") as request:
+                assert f"Host: {said}\r\n".encode() in list(iter(request.readline, b"\r\n"))
+                peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b'{"segments":[]}')
+            assert process.communicate(timeout=60)[0].startswith(b"NAME") and process.returncode == 0
+
+
 def on_a_terminal(arguments, environment):
     """What a command writes to a terminal of 60 columns."""
     leader, follower = pty.openpty()
@@ -397,7 +375,7 @@ def test_a_command_changes_nothing_that_it_was_not_asked_for(local):
     assert os.path.exists(os.path.join(local.directory, "over"))
 
 
-@pytest.mark.parametrize("command", ["ls", "show", "create", "get", "set", "rm", "cp", "save", "restore"])
+@pytest.mark.parametrize("command", ["ls", "show", "create", "get", "set", "rm", "watch", "cp", "save", "restore"])
 def test_help_has_examples(command):
     done = subprocess.run([binary(), command, "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and f"shmgate {command} " in done.stdout.split("USAGE")[0]

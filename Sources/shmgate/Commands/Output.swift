@@ -1,5 +1,6 @@
 import Documents
 import Glibc
+import MicroHTTP
 
 /// What commands print.
 enum Output {
@@ -35,10 +36,28 @@ enum Output {
     }
 
     /// Prints a JSON document on a line.
-    static func json(_ value: JSONValue) throws {
+    static func json(_ value: JSONValue) throws { try write("\(text(value))\n".utf8) }
+
+    /// A JSON document as text.
+    static func text(_ value: JSONValue) -> String {
         var writer = JSONWriter()
         writer.value(value)
-        try write(writer.finish().withUnsafeBytes { Array($0) } + [UInt8(ascii: "\n")])
+        return writer.finish().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Text without what a terminal would obey.
+    static func visible(_ text: String) -> String {
+        String(text.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "·" : Character($0) })
+    }
+
+    /// Has the process end, with 0, when who reads its output has gone, also while there is nothing to write.
+    static func endsWithItsReader() {
+        _ = PlatformThread.start(name: "shmgate-output") {
+            // Errors are told unasked; a file or a terminal has none of them.
+            var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+            while poll(&output, 1, -1) <= 0 {}
+            _exit(0)
+        }
     }
 
     /// Prints columns, each as wide as its widest field; the first row is their names.

@@ -58,10 +58,7 @@ struct Preview {
     }
 
     private static func field(_ value: JSONValue) -> String {
-        if case .string(let text) = value { return text }
-        var writer = JSONWriter()
-        writer.value(value)
-        return writer.finish().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        if case .string(let text) = value { text } else { Output.text(value) }
     }
 
     /// The fields of CSV as the gateway writes it.
@@ -113,9 +110,7 @@ struct Preview {
 
     /// A field without what a terminal would obey, cut to a width.
     private static func visible(_ field: String, _ width: Int) -> String {
-        let clean = String(
-            field.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "·" : Character($0) }
-        )
+        let clean = Output.visible(field)
         return clean.count > width ? clean.prefix(width - 1) + "…" : clean
     }
 

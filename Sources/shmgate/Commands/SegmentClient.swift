@@ -69,13 +69,19 @@ struct SegmentClient {
         }
     }
 
-    /// The path of a segment, or of one of its resources; a member's parts are encoded but for what was encoded already.
-    static func path(_ name: String, _ resource: String? = nil) -> String {
+    /// The segment and the path of the member that `name/member` means.
+    ///
+    /// A member's parts are encoded but for what was encoded already.
+    static func parts(of name: String) -> (segment: String, member: String?) {
         let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        var path = "/segments/\(encoded(String(parts[0]), keeping: ""))"
-        if let resource { path += "/\(resource)" }
-        if parts.count > 1 { path += "/\(encoded(String(parts[1]), keeping: "/%"))" }
-        return path
+        return (String(parts[0]), parts.count > 1 ? encoded(String(parts[1]), keeping: "/%") : nil)
+    }
+
+    /// The path of a segment, or of one of its resources, there of a member.
+    static func path(_ name: String, _ resource: String? = nil) -> String {
+        let (segment, member) = parts(of: name)
+        let path = "/segments/\(encoded(segment, keeping: ""))"
+        return [path, resource, member].compactMap(\.self).joined(separator: "/")
     }
 
     private static func target(_ path: String, _ parameters: [(String, String)]) -> String {
@@ -102,9 +108,8 @@ struct SegmentClient {
     /// The failure that a problem document tells of.
     private static func failure(_ status: Int, _ body: [UInt8]) -> StartFailure {
         var text = "the gateway answered \(status)"
-        if case .object(let problem)? = try? value(of: body), case .string(let detail)? = problem["detail"] {
-            text = detail
-            if case .string(let code)? = problem["code"] { text = "\(code): \(detail)" }
+        if case .object(let problem)? = try? value(of: body), let detail = problem.text("detail") {
+            text = [problem.text("code"), detail].compactMap(\.self).joined(separator: ": ")
         }
         let cause: StartFailure.Cause =
             switch status {

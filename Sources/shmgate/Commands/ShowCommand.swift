@@ -46,21 +46,15 @@ struct ShowCommand: ParsableCommand {
         let state = summary.marks.isEmpty ? "" : ", " + Output.coloured(summary.marks.joined(separator: ", "), 33)
         try line("writes", "\(max(summary.sequence / 2 - 1, 0)), the last \(summary.modified) UTC\(state)")
         if let end = description.text("expires") { try line("expires", end) }
-        if let attrs = description["attrs"], attrs != .object(JSONObject()) { try line("attrs", Self.text(attrs)) }
+        if let attrs = description["attrs"], attrs != .object(JSONObject()) { try line("attrs", Output.text(attrs)) }
         if let layout = description["layout"] {
-            let text = Self.text(layout)
+            let text = Output.text(layout)
             try line("layout", text.count > 400 ? "\(text.prefix(400))…" : text)
         }
     }
 
     private func line(_ key: String, _ text: String) throws {
         try Output.write("\(Output.coloured(key, 2)) \(text)\n".utf8)
-    }
-
-    private static func text(_ value: JSONValue) -> String {
-        var writer = JSONWriter()
-        writer.value(value)
-        return writer.finish().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     /// A table with a row for each array that has numbers.
@@ -88,7 +82,7 @@ struct ShowCommand: ParsableCommand {
             case nil, .null?: "–"
             case .string(let text)?: text
             case .number(.double(let value))?: Self.rounded(value)
-            case let value?: text(value)
+            case let value?: Output.text(value)
             }
         }
         rows.append([String(path.drop { $0 == "/" }), dtype] + fields)
