@@ -1,56 +1,49 @@
-// Changes as they happen. Server-sent events are read with fetch, for EventSource cannot send a token. A gateway that
-// has no events is asked about once a second instead.
+// Changes as they happen. Server-sent events are read with fetch, for EventSource cannot send a token.
 
-import { authorization, call, Problem } from "./api.js";
+import { call } from "./api.js";
 
 const pollMs = 1000;
+const longestPauseMs = 8000;
+// A stream on which nothing happens has a comment every 15 seconds; one that is silent for longer is dead.
+const silenceMs = 40_000;
 
 /**
- * Follows the events of a path, `/segments/{name}/events` or `/events`, until the function that it gives is called.
+ * Follows the events of a path, `/segments/{name}/events` or `/events`, behind an id that was seen, if there is one,
+ * until the function that it gives is called.
  *
- * `happened` gets `{event, id, data}`; `state` gets "live", "polling" or "waiting" as that changes. `poll` is called
- * where there are no events. Nothing is read while the page is hidden.
+ * `happened` gets `{event, data}`, data as an object. While there is no stream, it is asked for less and less often,
+ * and meanwhile `poll` is called once a second. `state` gets "live", "polling" or "waiting" as that changes. Nothing is
+ * read while the page is hidden.
  */
-export function follow(path, { happened, state, poll }) {
+export function follow(path, { seen, happened, state, poll }) {
   let stopped = false;
   let abort = null;
-  let lastId = null;
-  const pause = (ms) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    abort?.signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
-  });
-  const visible = () => new Promise((resolve) => {
-    if (!document.hidden) return resolve();
-    document.addEventListener("visibilitychange", resolve, { once: true });
-  });
+  let last = null;
+  const tell = (now) => { if (now !== last && !stopped) state(last = now); };
   const hidden = () => { if (document.hidden) abort?.abort(); };
   document.addEventListener("visibilitychange", hidden);
 
   async function run() {
     let failures = 0;
-    let hasEvents = true;
     while (!stopped) {
       await visible();
       abort = new AbortController();
+      const { signal } = abort;
+      const opened = () => { failures = 0; tell("live"); };
       try {
-        if (hasEvents) {
-          await read(path, abort.signal, lastId, (isOpen) => { failures = 0; state(isOpen ? "live" : "waiting"); },
-            (event) => { lastId = event.id ?? lastId; happened(event); });
-        } else {
-          state("polling");
-          await poll(abort.signal);
-          failures = 0;
-        }
-      } catch (error) {
-        if (stopped) return;
-        if (hasEvents && error instanceof Problem && ["no-such-route", "method-not-allowed"].includes(error.code)) {
-          hasEvents = false;
-          continue;
-        }
-        failures += 1;
-        if (!document.hidden) state("waiting");
+        await read(path, seen, abort, opened, ({ id, ...event }) => {
+          seen = id ?? seen;
+          if (event.data && !stopped) happened({ ...event, data: JSON.parse(event.data) });
+        });
+      } catch { /* without a stream it is asked */ }
+      failures += 1;
+      const again = performance.now() + Math.min(longestPauseMs, 250 * 2 ** failures);
+      while (!signal.aborted) {
+        await poll(signal).then(() => tell("polling"), () => tell("waiting"));
+        const left = again - performance.now();
+        if (left <= 0) break;
+        await pause(Math.min(left, pollMs), signal);
       }
-      await pause(hasEvents || failures ? Math.min(8000, 250 * 2 ** failures) : pollMs);
     }
   }
   run();
@@ -61,41 +54,50 @@ export function follow(path, { happened, state, poll }) {
   };
 }
 
-async function read(path, signal, lastId, opened, happened) {
-  const headers = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
-  const response = await call(path, { headers: { ...headers, ...authorization() }, signal });
-  opened(true);
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  const parse = eventParser(happened);
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    parse(value);
-  }
-  opened(false);
+const visible = () => new Promise((resolve) => {
+  if (!document.hidden) return resolve();
+  document.addEventListener("visibilitychange", resolve, { once: true });
+});
+
+const pause = (ms, signal) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+});
+
+/** Reads a stream until it ends. */
+async function read(path, seen, abort, opened, happened) {
+  // What is silent is given up, with a reason of its own: only who stops following aborts.
+  const silence = new AbortController();
+  const signal = AbortSignal.any([abort.signal, silence.signal]);
+  let timer = null;
+  const heard = () => { clearTimeout(timer); timer = setTimeout(() => silence.abort(), silenceMs); };
+  try {
+    heard();
+    const headers = { Accept: "text/event-stream", ...(seen ? { "Last-Event-ID": seen } : {}) };
+    const response = await call(path, { headers, signal });
+    opened();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const parse = eventParser(happened);
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      heard();
+      parse(value);
+    }
+  } finally { clearTimeout(timer); }
 }
 
-/** Takes pieces of an event stream as they come, and calls back for each event. */
+/** Takes pieces of an event stream as they come, and calls back for each block, with an id or data or both. */
 export function eventParser(happened) {
   let rest = "";
-  let event = {};
+  let block = {};
   return (piece) => {
-    rest += piece;
-    let end;
-    while ((end = /\r\n|\n|\r(?=.)/s.exec(rest))) {
-      const line = rest.slice(0, end.index);
-      rest = rest.slice(end.index + end[0].length);
-      if (line === "") {
-        if (event.data !== undefined) happened({ event: "message", ...event });
-        event = {};
-        continue;
-      }
-      const colon = line.indexOf(":");
-      if (colon === 0) continue;
-      const key = colon < 0 ? line : line.slice(0, colon);
-      const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-      if (key === "data") event.data = event.data === undefined ? value : `${event.data}\n${value}`;
-      else if (key === "event" || key === "id") event[key] = value;
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const [, key, value] = /^(\w*):? ?(.*?)\r?$/.exec(line) ?? [];
+      if (key) block[key] = key === "data" && block.data ? `${block.data}\n${value}` : value;
+      else if (/^\r?$/.test(line)) { happened(block); block = {}; }
     }
   };
 }

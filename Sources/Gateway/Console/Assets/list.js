@@ -2,7 +2,7 @@
 
 import { getJSON, segmentPath } from "./api.js";
 import { createSegment } from "./create.js";
-import { h, notice, setText } from "./dom.js";
+import { framed, h, notice, setText } from "./dom.js";
 import { dtypeName } from "./dtypes.js";
 import { follow } from "./events.js";
 import { age, bytes, count, rate, shape } from "./format.js";
@@ -10,8 +10,10 @@ import { summary } from "./model.js";
 
 const mostListed = 5000;
 const mostShown = 500;
+// Who is attached, what is in use and what is damaged change without an event.
 const attachedMs = 5000;
-const listMs = 1000;
+const tickMs = 1000;
+const rateMs = 5000;
 
 const columns = [
   { key: "name", title: "name", of: (s) => s.name },
@@ -19,10 +21,13 @@ const columns = [
   { key: "dtype", title: "dtype", of: (s) => s.dtype, isWide: true },
   { key: "shape", title: "shape", of: (s) => s.elements, text: (s) => s.shapeText, isWide: true, isNumber: true },
   { key: "size", title: "size", of: (s) => s.size ?? 0, text: (s) => (s.size ? bytes(s.size) : ""), isNumber: true },
-  { key: "sequence", title: "sequence", of: (s) => s.sequence ?? 0, text: (s) => (s.sequence ? count(s.sequence) : ""), isWide: true, isNumber: true },
+  { key: "sequence", title: "sequence", of: (s) => s.sequence ?? 0, text: (s) => (s.sequence ? count(s.sequence) : ""),
+    isWide: true, isNumber: true },
   { key: "rate", title: "writes", of: (s) => s.rate, text: (s) => rate(s.rate), isNumber: true },
-  { key: "modified", title: "written", of: (s) => s.modified ?? "", text: (s) => (s.modified ? `${age(s.modified)} ago` : ""), isWide: true, isNumber: true },
-  { key: "attached", title: "attached", of: (s) => s.attached?.length ?? -1, text: (s) => attachedText(s.attached), isWide: true },
+  { key: "modified", title: "written", of: (s) => s.modified ?? "",
+    text: (s) => (s.modified ? `${age(s.modified)} ago` : ""), isWide: true, isNumber: true },
+  { key: "attached", title: "attached", of: (s) => s.attached?.length ?? -1, text: (s) => attachedText(s.attached),
+    isWide: true },
   { key: "marks", title: "marks", of: (s) => marksOf(s).length },
 ];
 
@@ -34,17 +39,20 @@ const attachedText = (attached) => {
 };
 
 function marksOf(segment) {
-  const marks = [[segment.corrupt, "corrupt", "bad"], [segment.writer?.damaged, "damaged", "bad"], [segment.orphan, "orphan", "warn"],
-    [segment.writer?.state === "writing", "writing", ""], [segment.pinned, "pinned", ""], [segment.expires, "ttl", ""]];
+  const marks = [[segment.corrupt, "corrupt", "bad"], [segment.writer?.damaged, "damaged", "bad"],
+    [segment.orphan, "orphan", "warn"], [segment.writer?.state === "writing", "writing", ""],
+    [segment.pinned, "pinned", ""], [segment.expires, "ttl", ""]];
   return marks.filter(([isSet]) => isSet);
 }
 
 /** Builds the page into an element. */
 export class ListPage {
   constructor(place) {
-    Object.assign(this, { place, segments: [], rows: new Map(), samples: new Map(), attached: new Map(), sort: { key: "name", down: false } });
-    this.filter = h("input", { type: "search", id: "filter", placeholder: "filter  ( / )", "aria-label": "Filter by name", autocomplete: "off", spellcheck: "false",
-      oninput: () => this.paint(), onkeydown: (event) => this.filterKey(event) });
+    Object.assign(this, { place, segments: [], rows: new Map(), samples: new Map(), attached: new Map(),
+      sort: { key: "name", down: false } });
+    this.filter = h("input", { type: "search", id: "filter", placeholder: "filter  ( / )",
+      "aria-label": "Filter by name", autocomplete: "off", spellcheck: "false", oninput: () => this.paint(),
+      onkeydown: (event) => this.filterKey(event) });
     this.total = h("span", { class: "quiet", role: "status" });
     this.link = h("span", { class: "link" });
     this.heads = columns.map((column) => h("th", { scope: "col", class: classOf(column) },
@@ -52,33 +60,69 @@ export class ListPage {
     this.body = h("tbody", { onkeydown: (event) => this.rowKey(event) });
     this.empty = h("p", { class: "quiet empty", hidden: true });
     this.place.replaceChildren(h("div", { class: "list" },
-      h("div", { class: "tools" }, h("h1", {}, "Segments"), this.filter, this.total, h("span", { class: "gap" }), this.link,
+      h("div", { class: "tools" },
+        h("h1", {}, "Segments"), this.filter, this.total, h("span", { class: "gap" }), this.link,
         h("button", { type: "button", class: "main", id: "create", onclick: () => this.create() }, "Create…")),
-      h("div", { class: "table-box" }, h("table", { "aria-label": "Segments" }, h("thead", {}, h("tr", {}, this.heads)), this.body)), this.empty));
+      h("div", { class: "table-box" },
+        h("table", { "aria-label": "Segments" }, h("thead", {}, h("tr", {}, this.heads)), this.body)), this.empty));
+    this.repaint = framed(() => this.paint());
     this.lastAttached = -Infinity;
-    this.stop = follow("/events", { happened: () => this.soon(), state: (state) => this.connected(state), poll: () => this.read() });
-    this.read();
-    // Who is attached, and what is in use, change without an event.
-    this.timer = setInterval(() => { if (!document.hidden && this.state === "live") this.read(); }, 2 * listMs);
+    this.stop = follow("/events?interval=100", {
+      happened: (event) => this.happened(event), state: (state) => this.connected(state), poll: () => this.read(),
+    });
+    this.timer = setInterval(() => this.tick(), tickMs);
   }
 
   close() {
     this.isClosed = true;
     this.stop();
+    this.repaint.cancel();
     clearInterval(this.timer);
     clearTimeout(this.waiting);
   }
 
   connected(state) {
-    this.state = state;
     this.link.className = `link ${state}`;
     setText(this.link, { live: "live", polling: "asked every second", waiting: "no connection" }[state]);
+    this.isLive = state === "live";
+    if (this.isLive) this.soon(0);
   }
 
-  soon() { this.waiting ??= setTimeout(() => { this.waiting = undefined; this.read(); }, 250); }
+  /** Ages and rates change by themselves. */
+  tick() {
+    if (document.hidden) return;
+    this.paint();
+    if (this.isLive && performance.now() - this.lastAttached > attachedMs) this.soon(0);
+  }
+
+  /** A change is in the event; what else a new segment is has to be read. */
+  happened({ event, data: { name, uuid, sequence } }) {
+    const place = this.segments.findIndex((segment) => segment.name === name);
+    const known = this.segments[place];
+    if (event === "unlink") {
+      if (known) this.segments.splice(place, 1);
+    } else if (event === "change" && known?.uuid === uuid) {
+      if (sequence <= known.sequence) return;
+      Object.assign(known, { sequence, modified: new Date().toISOString() });
+      this.sample(known);
+    } else {
+      return this.soon(100);
+    }
+    this.repaint();
+  }
+
+  /** Reads the list behind what is being read now. */
+  soon(ms) {
+    this.waiting ??= setTimeout(async () => {
+      await this.reading?.catch(() => {});
+      this.waiting = undefined;
+      if (!this.isClosed) this.read().catch(() => {});
+    }, ms);
+  }
 
   read() {
-    this.reading ??= this.readOnce().catch((error) => { if (!this.isClosed) setText(this.total, error.message); }).finally(() => { this.reading = undefined; });
+    this.reading ??= this.readOnce().finally(() => { this.reading = undefined; });
+    this.reading.then(() => { this.problem = null; }, (error) => { this.problem = error.message; });
     return this.reading;
   }
 
@@ -88,14 +132,19 @@ export class ListPage {
     const segments = [];
     let after = "";
     do {
-      const page = await getJSON(`/segments?limit=1000&after=${encodeURIComponent(after)}${asksAttached ? "&attached=true" : ""}`);
+      const more = `after=${encodeURIComponent(after)}${asksAttached ? "&attached=true" : ""}`;
+      const page = await getJSON(`/segments?limit=1000&${more}`);
       segments.push(...page.segments);
       after = page.next;
       this.paintCapacity(page.capacity);
     } while (after && segments.length < mostListed);
     if (this.isClosed) return;
     this.isPartial = Boolean(after);
-    if (asksAttached) this.attached = new Map(segments.map(({ uuid, attached, orphan }) => [uuid, { attached, orphan }]));
+    this.isRead = true;
+    if (asksAttached) {
+      this.attached = new Map(segments.map(({ uuid, attached, orphan }) => [uuid, { attached, orphan }]));
+    }
+    this.samples = new Map(segments.map(({ uuid }) => [uuid, this.samples.get(uuid) ?? []]));
     this.segments = segments.map((segment) => this.completed(segment));
     this.paint();
   }
@@ -103,22 +152,28 @@ export class ListPage {
   completed(segment) {
     if (segment.corrupt) return { ...segment, dtype: "", shapeText: "", elements: 0, rate: 0 };
     const { dtype, shape: extents, members } = summary(segment.layout);
+    this.sample(segment);
     return {
       ...segment, ...this.attached.get(segment.uuid), dtype: dtype ? dtypeName(dtype) : "",
       shapeText: extents ? shape(extents) : members === undefined ? "" : `${members} members`,
-      elements: extents ? extents.reduce((product, extent) => product * extent, 1) : members ?? 0, rate: this.rateOf(segment),
+      elements: extents ? extents.reduce((product, extent) => product * extent, 1) : members ?? 0,
     };
   }
 
+  sample({ uuid, sequence }) {
+    const samples = this.samples.get(uuid) ?? [];
+    samples.push({ now: performance.now(), sequence: Math.max(sequence, samples.at(-1)?.sequence ?? 0) });
+    this.samples.set(uuid, samples);
+  }
+
   /** Writes per second over the last five seconds; each write adds two to the sequence. */
-  rateOf({ uuid, sequence }) {
+  rateOf(uuid) {
     const now = performance.now();
     const samples = this.samples.get(uuid) ?? [];
-    samples.push({ now, sequence });
-    while (samples.length > 2 && now - samples[0].now > 5000) samples.shift();
-    this.samples.set(uuid, samples);
-    const seconds = (now - samples[0].now) / 1000;
-    return seconds > 0.5 ? Math.max(0, (sequence - samples[0].sequence) / 2 / seconds) : 0;
+    while (samples.length > 1 && now - samples[0].now > rateMs) samples.shift();
+    if (samples.length < 2) return 0;
+    const seconds = Math.max(1, (now - samples[0].now) / 1000);
+    return Math.max(0, (samples.at(-1).sequence - samples[0].sequence) / 2 / seconds);
   }
 
   paintCapacity({ total_bytes: total, free_bytes: free }) {
@@ -128,11 +183,13 @@ export class ListPage {
   }
 
   sortBy(key) {
-    this.sort = { key, down: this.sort.key === key ? !this.sort.down : ["size", "rate", "sequence", "modified"].includes(key) };
+    const isLargestFirst = ["size", "rate", "sequence", "modified"].includes(key);
+    this.sort = { key, down: this.sort.key === key ? !this.sort.down : isLargestFirst };
     this.paint();
   }
 
   paint() {
+    for (const segment of this.segments) segment.rate = this.rateOf(segment.uuid);
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const text = (s) => `${s.name} ${s.kind ?? "corrupt"} ${s.dtype}`.toLowerCase();
     const found = this.segments.filter((segment) => words.every((word) => text(segment).includes(word)));
@@ -148,17 +205,24 @@ export class ListPage {
     const rows = shown.map((segment) => this.row(segment));
     const names = new Set(shown.map((segment) => segment.name));
     for (const [name, row] of this.rows) if (!names.has(name)) { row.element.remove(); this.rows.delete(name); }
-    rows.forEach((row, place) => { if (this.body.children[place] !== row) this.body.insertBefore(row, this.body.children[place] ?? null); });
+    rows.forEach((row, place) => {
+      const there = this.body.children[place];
+      if (there !== row) this.body.insertBefore(row, there ?? null);
+    });
     const known = `${this.isPartial ? "the first " : ""}${count(this.segments.length)}`;
-    setText(this.total, `${found.length === this.segments.length ? known : `${count(found.length)} of ${known}`}${found.length > mostShown ? `, ${mostShown} shown` : ""}`);
-    this.empty.hidden = found.length > 0;
-    setText(this.empty, this.segments.length ? "No segment is called that." : "There are no segments yet. Create one here, or with shmgate from Python.");
+    const matching = found.length === this.segments.length ? known : `${count(found.length)} of ${known}`;
+    setText(this.total, this.problem ?? matching + (found.length > mostShown ? `, ${mostShown} shown` : ""));
+    this.empty.hidden = found.length > 0 || !this.isRead;
+    setText(this.empty, this.segments.length ? "No segment is called that."
+      : "There are no segments yet. Create one here, or with shmgate from Python.");
   }
 
   row(segment) {
     let row = this.rows.get(segment.name);
     if (!row) {
-      const cells = columns.map((column) => h(column.key === "name" ? "th" : "td", { class: `${classOf(column)}${column.key === "marks" ? "" : " mono"}`, scope: column.key === "name" ? "row" : null }));
+      const cells = columns.map((column) => h(column.key === "name" ? "th" : "td", {
+        class: classOf(column) + (column.key === "marks" ? "" : " mono"), scope: column.key === "name" ? "row" : null,
+      }));
       const link = h("a", { href: `#${segmentPath(segment.name)}` }, segment.name);
       const sub = h("span", { class: "sub" });
       cells[0].append(link, sub);
@@ -166,26 +230,32 @@ export class ListPage {
       this.rows.set(segment.name, row);
     }
     columns.forEach((column, place) => {
-      if (column.key === "name") setText(row.sub, [segment.kind, segment.dtype, segment.shapeText].filter(Boolean).join(" · "));
+      const about = [segment.kind, segment.dtype, segment.shapeText].filter(Boolean);
+      if (column.key === "name") setText(row.sub, about.join(" · "));
       else if (column.key !== "marks") setText(row.cells[place], (column.text ?? column.of)(segment));
     });
     const marks = marksOf(segment);
     const key = marks.map(([, text]) => text).join();
-    if (row.marks !== key) row.cells.at(-1).replaceChildren(...marks.map(([, text, kind]) => h("span", { class: `mark ${kind}` }, text)));
+    if (row.marks !== key) {
+      row.cells.at(-1).replaceChildren(...marks.map(([, text, kind]) => h("span", { class: `mark ${kind}` }, text)));
+    }
     row.marks = key;
     return row.element;
   }
 
   filterKey(event) {
     if (event.key === "Escape") { this.filter.value = ""; this.paint(); this.filter.blur(); }
-    else if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); this.body.querySelector("a")?.focus(); }
+    if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+    event.preventDefault();
+    this.body.querySelector("a")?.focus();
   }
 
   rowKey(event) {
-    const way = { ArrowDown: "nextElementSibling", j: "nextElementSibling", ArrowUp: "previousElementSibling", k: "previousElementSibling" }[event.key];
+    const [down, up] = ["nextElementSibling", "previousElementSibling"];
+    const way = { ArrowDown: down, j: down, ArrowUp: up, k: up }[event.key];
     if (!way || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    (event.target.closest("tr")[way]?.querySelector("a") ?? (way.startsWith("prev") ? this.filter : null))?.focus();
+    (event.target.closest("tr")[way]?.querySelector("a") ?? (way === up ? this.filter : null))?.focus();
   }
 
   async create() {
@@ -196,4 +266,5 @@ export class ListPage {
   }
 }
 
-const classOf = (column) => [column.isWide && "wide-only", column.isNumber && "number", `of-${column.key}`].filter(Boolean).join(" ");
+const classOf = ({ key, isWide, isNumber }) =>
+  [isWide && "wide-only", isNumber && "number", `of-${key}`].filter(Boolean).join(" ");

@@ -17,11 +17,15 @@ import { snippetPanel } from "./snippets.js";
 
 const tabs = [["grid", "Grid"], ["plot", "Plot"], ["heat", "Heat map"], ["layout", "Layout"], ["use", "Use"]];
 const words = { live: "live", polling: "asked every second", waiting: "no connection" };
+// Who is attached, and whether a writer died, change without an event.
+const marksMs = 3000;
 
 /** Builds the page into an element. */
 export class SegmentPage {
   constructor(place, name, parameters) {
-    Object.assign(this, { place, name, tab: parameters.get("tab") ?? "grid", memberNumber: Number(parameters.get("member") ?? 0) });
+    Object.assign(this, { place, name });
+    this.tab = parameters.get("tab") ?? "grid";
+    this.memberNumber = Number(parameters.get("member") ?? 0);
     this.path = segmentPath(name);
     this.open();
   }
@@ -35,16 +39,18 @@ export class SegmentPage {
     }
     if (this.isClosed) return;
     this.build();
-    this.stop = follow(`${this.path}/events`, {
-      happened: (event) => this.happened(event), state: (state) => this.connected(state), poll: (signal) => this.poll(signal),
+    this.stop = follow(`${this.path}/events?interval=50`, {
+      seen: this.tag, happened: (event) => this.happened(event), state: (state) => this.connected(state),
+      poll: (signal) => this.poll(signal),
     });
+    this.timer = setInterval(() => { if (!document.hidden && !this.isGone) this.refreshMarks(); }, marksMs);
   }
 
   close() {
     this.isClosed = true;
     this.stop?.();
     this.panel?.close?.();
-    clearTimeout(this.describing);
+    clearInterval(this.timer);
   }
 
   async describe() {
@@ -54,9 +60,10 @@ export class SegmentPage {
   }
 
   failure(error) {
-    return h("div", { class: "failure" }, h("p", {}, h("a", { href: "#/" }, "← Segments")), h("h1", { class: "mono" }, this.name),
-      h("p", { class: "error", role: "alert" }, error.message),
-      error.status === 500 && h("button", { type: "button", class: "danger", onclick: () => this.unlink() }, "Unlink…"));
+    const unlink = () => h("button", { type: "button", class: "danger", onclick: () => this.unlink() }, "Unlink…");
+    return h("div", { class: "failure" },
+      h("p", {}, h("a", { href: "#/" }, "← Segments")), h("h1", { class: "mono" }, this.name),
+      h("p", { class: "error", role: "alert" }, error.message), error.status === 500 && unlink());
   }
 
   build() {
@@ -66,26 +73,37 @@ export class SegmentPage {
     this.link = h("span", { class: "link" });
     this.marks = h("span", {});
     this.banner = h("div", { class: "banner", role: "alert", hidden: true });
-    const facts = [description.alias?.kind ?? description.kind, dtype && dtypeName(dtype), extents && shape(extents), members !== undefined && `${members} members`, bytes(description.nbytes)];
+    const facts = [description.alias?.kind ?? description.kind, dtype && dtypeName(dtype), extents && shape(extents),
+      members !== undefined && `${members} members`, bytes(description.nbytes)];
     this.tabId = newId();
-    this.buttons = tabs.map(([key, title]) => h("button", { type: "button", role: "tab", id: `tab-${key}`, "aria-controls": this.tabId,
-      onclick: () => this.openTab(key), onkeydown: (event) => this.tabKey(event) }, title));
+    this.buttons = tabs.map(([key, title]) => h("button", {
+      type: "button", role: "tab", id: `tab-${key}`, "aria-controls": this.tabId, onclick: () => this.openTab(key),
+      onkeydown: (event) => this.tabKey(event),
+    }, title));
     this.controls = h("div", { class: "controls" });
     this.body = h("div", { class: "body", role: "tabpanel", id: this.tabId });
     this.place.replaceChildren(h("div", { class: "segment" },
-      h("div", { class: "title" }, h("a", { href: "#/", class: "back", "aria-label": "All segments" }, "←"), h("h1", { class: "mono" }, this.name),
+      h("div", { class: "title" },
+        h("a", { href: "#/", class: "back", "aria-label": "All segments" }, "←"), h("h1", { class: "mono" }, this.name),
         h("span", { class: "quiet" }, facts.filter(Boolean).join(" · ")), this.marks,
         h("span", { class: "gap" }), h("span", { class: "quiet" }, "sequence ", this.sequence), this.link,
         h("button", { type: "button", class: "danger", onclick: () => this.unlink() }, "Unlink…")),
-      this.banner, h("div", { class: "tabs", role: "tablist", "aria-label": "Ways to see it" }, this.buttons), this.controls, this.body));
+      this.banner, h("div", { class: "tabs", role: "tablist", "aria-label": "Ways to see it" }, this.buttons),
+      this.controls, this.body));
     this.paintMarks();
+    if (this.state) this.paintLink();
     this.chooseView(this.memberNumber);
   }
 
   paintMarks() {
     const { writer, pinned, orphan, expires } = this.description;
-    const marks = [[writer.damaged, "damaged", "bad"], [orphan, "orphan", "warn"], [pinned, "pinned", ""], [expires, `expires ${expires}`, ""]];
-    this.marks.replaceChildren(...marks.filter(([isSet]) => isSet).map(([, text, kind]) => h("span", { class: `mark ${kind}` }, text)),
+    const marks = [[writer.damaged, "damaged", "bad"], [orphan, "orphan", "warn"], [pinned, "pinned", ""],
+      [expires, `expires ${expires}`, ""]].filter(([isSet]) => isSet);
+    // What has the focus is not made anew for nothing.
+    const key = marks.map(([, text]) => text).join();
+    if (this.marked === key && this.marks.children.length) return;
+    this.marked = key;
+    this.marks.replaceChildren(...marks.map(([, text, kind]) => h("span", { class: `mark ${kind}` }, text)),
       ...(writer.damaged ? [h("button", { type: "button", onclick: () => this.repair() }, "Repair…")] : []));
   }
 
@@ -112,7 +130,8 @@ export class SegmentPage {
       button.tabIndex = isOpen ? 0 : -1;
       if (isOpen) this.body.setAttribute("aria-labelledby", button.id);
     });
-    const parameters = new URLSearchParams({ tab: this.tab, ...(this.memberNumber ? { member: this.memberNumber } : {}) });
+    const parameters = new URLSearchParams({ tab: this.tab });
+    if (this.memberNumber) parameters.set("member", this.memberNumber);
     history.replaceState(null, "", `#/segments/${encodeURIComponent(this.name)}?${parameters}`);
     this.panel?.close?.();
     this.panel = this.newPanel();
@@ -127,7 +146,7 @@ export class SegmentPage {
     if (this.tab === "use") return { element: snippetPanel(this.description, this.view, this.choice), isStill: true };
     if (this.tab === "plot") return new PlotPanel();
     if (this.tab === "heat") return new HeatPanel();
-    return this.view.kind === "array" || this.view.kind === "frame" ? new GridPanel({ canWrite: true }) : new OtherPanel();
+    return ["array", "frame"].includes(this.view.kind) ? new GridPanel({ canWrite: true }) : new OtherPanel();
   }
 
   paintControls() {
@@ -162,23 +181,31 @@ export class SegmentPage {
   }
 
   connected(state) {
-    setText(this.link, words[state]);
-    this.link.className = `link ${state}`;
+    // What could not be read while there was no connection is read again.
+    if (this.state === "waiting" && state !== "waiting") this.panel?.update?.();
+    this.state = state;
+    this.paintLink();
+  }
+
+  paintLink() {
+    setText(this.link, this.isGone ? "unlinked" : words[this.state] ?? "");
+    this.link.className = `link ${this.isGone ? "waiting" : this.state}`;
   }
 
   happened({ event, data }) {
-    if (event === "unlink") return this.gone("It was unlinked. Processes that have mapped it keep it; what you see is what was read last.");
+    if (event === "unlink") return this.gone();
     if (event === "replace") return this.reopen();
-    if (event !== "change") return;
-    try { setText(this.sequence, String(JSON.parse(data).sequence)); } catch { /* only a number is not shown */ }
-    this.panel?.update?.();
-    this.describing ??= setTimeout(() => { this.describing = undefined; this.refreshMarks(); }, 1000);
+    setText(this.sequence, String(data.sequence));
+    this.panel.update?.();
   }
 
   async refreshMarks() {
     try {
-      this.description = await getJSON(`${this.path}?attached=true`);
+      const description = await getJSON(`${this.path}?attached=true`);
+      if (this.isClosed || description.uuid !== this.description.uuid) return;
+      this.description = description;
       this.paintMarks();
+      this.panel.describe?.(description);
     } catch { /* an event or the next question says what is the matter */ }
   }
 
@@ -189,7 +216,7 @@ export class SegmentPage {
       const description = await response.json();
       const isOther = description.uuid !== this.description.uuid;
       this.tag = `${description.uuid}-${description.sequence}`;
-      this.happened({ event: isOther ? "replace" : "change", data: JSON.stringify({ sequence: description.sequence }) });
+      this.happened({ event: isOther || this.isGone ? "replace" : "change", data: description });
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "no-such-segment") throw error;
       this.happened({ event: "unlink" });
@@ -197,24 +224,23 @@ export class SegmentPage {
   }
 
   async reopen() {
-    const { tab, memberNumber } = this;
-    try { await this.describe(); } catch (error) { return this.gone(error.message); }
+    try { await this.describe(); } catch { return this.gone(); }
     if (this.isClosed) return;
-    Object.assign(this, { tab, memberNumber });
+    this.isGone = false;
     this.build();
     notice("It was replaced by another segment of the same name.");
   }
 
-  gone(text) {
+  gone() {
+    this.isGone = true;
     this.banner.hidden = false;
-    setText(this.banner, text);
-    this.stop?.();
-    this.connected("waiting");
-    setText(this.link, "unlinked");
+    setText(this.banner, "It was unlinked. Processes that have mapped it keep it; what you see is what was read last.");
+    this.paintLink();
   }
 
   async unlink() {
-    if (!await confirmed(`Unlink ${this.name}?`, "The name goes away and cannot be brought back. Processes that have mapped it keep it until they let go.", "Unlink")) return;
+    const what = "The name goes away and cannot be brought back. Who has mapped it keeps it until they let go.";
+    if (!await confirmed(`Unlink ${this.name}?`, what, "Unlink")) return;
     try {
       await call(this.path, { method: "DELETE" });
       location.hash = "#/";
@@ -223,7 +249,11 @@ export class SegmentPage {
   }
 
   async repair() {
-    if (!await confirmed(`Repair ${this.name}?`, "A writer died in the middle. This declares the bytes, as they are, to be good.", "Repair")) return;
-    try { await call(`${this.path}/repair`, { method: "POST" }); await this.refreshMarks(); } catch (error) { notice(error.message, true); }
+    const what = "A writer died in the middle. This declares the bytes, as they are, to be good.";
+    if (!await confirmed(`Repair ${this.name}?`, what, "Repair")) return;
+    try {
+      await call(`${this.path}/repair`, { method: "POST" });
+      await this.refreshMarks();
+    } catch (error) { notice(error.message, true); }
   }
 }

@@ -6,6 +6,8 @@ import { dialog } from "./dialogs.js";
 const key = "shmgate-token";
 let current = null;
 let asking = null;
+// Who closed the question is not asked again, but has the button.
+let isRefused = false;
 
 function stored() {
   try { return sessionStorage.getItem(key) ?? localStorage.getItem(key); } catch { return null; }
@@ -25,17 +27,20 @@ function keep(value, isForLong) {
 }
 
 /** Shows the button by which the token is changed. */
-function showButton() { document.getElementById("token").hidden = !token() && !asking; }
+function showButton() { document.getElementById("token").hidden = !token() && !asking && !isRefused; }
 
 /** Asks for a token, once however many requests need one; true if there is another one now. */
 export function askForToken(reason) {
+  if (isRefused) return false;
   asking ??= ask(reason).finally(() => { asking = null; showButton(); });
   showButton();
   return asking;
 }
 
 async function ask(reason) {
-  const input = h("input", { type: "password", autocomplete: "off", spellcheck: "false", "aria-label": "Token", class: "wide" });
+  const input = h("input", {
+    type: "password", autocomplete: "off", spellcheck: "false", "aria-label": "Token", class: "wide",
+  });
   const stay = h("input", { type: "checkbox" });
   const answer = await dialog({
     title: "Token",
@@ -44,18 +49,21 @@ async function ask(reason) {
       field("Token", input, "sent as Authorization: Bearer, to this gateway only"),
       h("label", { class: "check" }, stay, " keep it in this browser when the tab is closed"),
     ],
-    choices: [{ text: "Forget the token", value: "forget", isHidden: !token() }, { text: "Use it", value: "use", isMain: true }],
+    choices: [
+      { text: "Forget the token", value: "forget", isHidden: !token() }, { text: "Use it", value: "use", isMain: true },
+    ],
   });
   if (answer === "use" && input.value.trim()) keep(input.value.trim(), stay.checked);
   else if (answer === "forget") keep(null);
-  else return false;
-  return true;
+  else isRefused = true;
+  return !isRefused;
 }
 
 /** Wires the button, and shows it if there is a token. */
 export function startTokens(changed) {
   const button = document.getElementById("token");
   button.addEventListener("click", async () => {
+    isRefused = false;
     if (await askForToken("Requests of this page carry this token.")) changed();
   });
   showButton();
