@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import redis
 from ground import Ground
 from loads import Load, judge
 from roads import Finding, Road
-from servers import Peer, compile_c, launch_asgi, launch_nginx, launch_static, running
+from servers import Peer, compile_c, launch_asgi, launch_nginx, launch_redis, launch_static, running
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Bench:
     load: Load
     gateway: Peer
     quick: bool
+    only: list[str]  # keys of roads; none, all
     results: list[tuple[Road, list[dict[str, dict[str, float]]]]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, str] = field(default_factory=dict)  # what no road is, by group
@@ -81,13 +83,22 @@ class Bench:
     @contextmanager
     def asgi_peer(self) -> Iterator[dict[str, Peer]]:
         """The ASGI program over the segments of the gateway."""
-        with running(launch_asgi(self.segments, self.ground.servers)) as peers:
+        with running(launch_asgi(self.segments, self.ground.servers), path="/") as peers:
+            yield peers
+
+    @contextmanager
+    def redis_peer(self, **strings: np.ndarray) -> Iterator[dict[str, Peer]]:
+        """Redis with these bytes under these keys."""
+        with running(launch_redis(self.ground.servers)) as peers:
+            with redis.Redis(port=peers["Redis"].port) as client:
+                for key, value in strings.items():
+                    client.set(key, memoryview(value).cast("B"))
             yield peers
 
     def run(self, roads: list[Road], peers: dict[str, Peer]) -> None:
         """Measures roads, behind a look whether all servers send the same."""
         servers = {"shmgate": self.gateway} | peers
-        for road in roads:
+        for road in (one for one in roads if not self.only or one.key in self.only):
             # "ASGI, pandas" is another request to the server "ASGI".
             peers = {
                 name: servers[name.partition(",")[0]] for name in road.requests if name.partition(",")[0] in servers

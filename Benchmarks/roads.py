@@ -85,6 +85,13 @@ class Finding:
         return self.value <= self.most if self.most is not None else self.value >= (self.least or 0)
 
 
+def redis_command(*words: str | bytes) -> Request:
+    """A command as it goes over the wire."""
+    encoded = [word if isinstance(word, bytes) else word.encode() for word in words]
+    pieces = [b"*%d\r\n" % len(encoded), *(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)]
+    return Request(body=b"".join(pieces))
+
+
 STATIC = ("nginx", "libmicrohttpd")  # servers of files: what the gateway answered, byte for byte
 
 

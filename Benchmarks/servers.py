@@ -78,13 +78,16 @@ def pin(cpus: list[int]):
 
 
 def wait_for(peer: Peer, path: str) -> Peer:
-    """Asks until there is an answer, for half a minute."""
+    """Asks until there is an answer, or without a path until there is a connection, for half a minute."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if peer.process.poll() is not None:
             raise SystemExit(f"{peer.name} ended with status {peer.process.returncode} before it served")
         try:
-            peer.get(path)
+            if path:
+                peer.get(path)
+            else:
+                socket.create_connection((HOST, peer.port)).close()
             return peer
         except OSError:
             time.sleep(0.0002)
@@ -164,7 +167,7 @@ def launch_asgi(segments: Path, cpus: list[int]) -> Peer:
 
 
 @contextmanager
-def running(*peers: Peer, path: str = "/") -> Iterator[dict[str, Peer]]:
+def running(*peers: Peer, path: str = "") -> Iterator[dict[str, Peer]]:
     """Servers that answer, by name, and are stopped at the end."""
     try:
         for peer in peers:
@@ -173,3 +176,11 @@ def running(*peers: Peer, path: str = "/") -> Iterator[dict[str, Peer]]:
     finally:
         for peer in peers:
             peer.stop()
+
+
+def launch_redis(cpus: list[int]) -> Peer:
+    """Redis without persistence, which may not answer yet."""
+    port = free_port()
+    program = shutil.which("redis-server") or sys.exit("redis-server is missing; `make bench` installs it")
+    command = [program, "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no", "--dir", "/dev/shm"]
+    return Peer("Redis", port, subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=pin(cpus)))
