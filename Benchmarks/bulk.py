@@ -1,6 +1,7 @@
 """Whole arrays as they are: 1 MiB, 128 MiB, 1 GiB; and what memory their snapshots take."""
 
 import threading
+import time
 
 import numpy as np
 from bench import Bench
@@ -59,6 +60,7 @@ def run(bench: Bench) -> None:
     with bench.static_peers(roads) as files, bench.asgi_peer() as asgi, bench.redis_peer(**strings) as redis:
         bench.run(roads, files | asgi | redis)
         for name, copies in (("shmgate", 2), ("shmgate, relaxed", 0)):
+            time.sleep(4)  # memory of snapshots is kept for two seconds
             with PeakMemory(bench.gateway) as memory:
                 bench.load.put(bench.gateway, roads[-1], roads[-1].requests[name], bench.load.seconds)
             beyond = (memory.peak - copies * GIB) / MB

@@ -1,13 +1,12 @@
 /// A client that sends one request again and again over kept-alive connections and throws the answers away.
 ///
-///     client [--copy] HOST PORT FILE CONNECTIONS SECONDS
+///     client [--copy | --torn] HOST PORT FILE CONNECTIONS SECONDS
 ///
 /// FILE holds the request as it goes over the wire. One blocking socket per thread. Bodies are discarded inside the
 /// kernel (MSG_TRUNC), so that the client costs as little as it can beside the server; `--copy` receives them into a
-/// 256 KiB buffer instead. Answers are those of HTTP, 200, 204 or 206 with a length, or of Redis, a string or an
+/// 256 KiB buffer instead, and `--torn` receives them whole and counts those whose 8-byte words differ. Answers are those of HTTP, 200, 204 or 206 with a length, or of Redis, a string or an
 /// integer; any other is an error, and so is a connection that ends in an answer. Prints one JSON object: requests that
 /// were complete at the end, the seconds that they took, and the 50th and the 99th percentile of their latencies.
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -29,11 +28,13 @@ static struct sockaddr_in server;
 static char *request;
 static size_t requestBytes;
 static int discardFlag = MSG_TRUNC;
+static int looksForTorn;
 static double deadline;
 
 typedef struct {
     float *latencies;  // in milliseconds, one for each request
-    size_t requests, room;
+    size_t requests, room, torn;
+    char *whole;  // an answer, if it is looked at
     double finished;
     const char *failure;
     int error;
@@ -72,8 +73,22 @@ static const char *readHead(const char *head, const char *end, uint64_t *length)
     return NULL;
 }
 
+/// Receives the rest of a body into memory and looks at all of it. Returns what failed, or NULL.
+static const char *receiveWhole(Tally *tally, int fd, const char *begin, uint64_t got, uint64_t length) {
+    tally->whole = realloc(tally->whole, length + 1);
+    if (tally->whole == NULL || got > length) return "memory";
+    memcpy(tally->whole, begin, got);
+    while (got < length) {
+        ssize_t n = recv(fd, tally->whole + got, length - got, 0);
+        if (n <= 0) return n == 0 ? "the connection ended in a body" : "recv of the body";
+        got += (uint64_t)n;
+    }
+    tally->torn += length > 8 && memcmp(tally->whole, tally->whole + 8, length - 8) != 0;
+    return NULL;
+}
+
 /// Receives one answer. Returns what failed, or NULL.
-static const char *receiveAnswer(int fd, char *buffer) {
+static const char *receiveAnswer(Tally *tally, int fd, char *buffer) {
     size_t have = 0;
     char *end = NULL;
     while (end == NULL) {
@@ -89,6 +104,7 @@ static const char *receiveAnswer(int fd, char *buffer) {
     uint64_t length = 0, got = have - (size_t)(end - buffer);
     const char *wrong = readHead(buffer, end, &length);
     if (wrong != NULL) return wrong;
+    if (looksForTorn) return receiveWhole(tally, fd, end, got, length);
     while (got < length) {
         uint64_t rest = length - got;
         ssize_t n = recv(fd, buffer, rest < BUFFER_BYTES ? rest : BUFFER_BYTES, discardFlag);
@@ -143,24 +159,26 @@ static void *exchange(void *argument) {
     while (tally->failure == NULL && now() < deadline) {
         double sent = now();
         tally->failure = sendAll(fd);
-        if (tally->failure == NULL) tally->failure = receiveAnswer(fd, buffer);
+        if (tally->failure == NULL) tally->failure = receiveAnswer(tally, fd, buffer);
         if (tally->failure == NULL) tally->failure = note(tally, now() - sent);
     }
     tally->error = errno;
     tally->finished = now();
     if (fd >= 0) close(fd);
     free(buffer);
+    free(tally->whole);
     return NULL;
 }
 
 int main(int count, char **arguments) {
-    if (count > 1 && strcmp(arguments[1], "--copy") == 0) {
+    if (count > 1 && arguments[1][0] == '-') {
         discardFlag = 0;
+        looksForTorn = strcmp(arguments[1], "--torn") == 0;
         arguments++;
         count--;
     }
     if (count != 6) {
-        fprintf(stderr, "usage: client [--copy] HOST PORT FILE CONNECTIONS SECONDS\n");
+        fprintf(stderr, "usage: client [--copy | --torn] HOST PORT FILE CONNECTIONS SECONDS\n");
         return 2;
     }
     const char *host = arguments[1];
@@ -186,6 +204,7 @@ int main(int count, char **arguments) {
     for (int i = 0; i < connections; i++) {
         pthread_join(threads[i], NULL);
         sum.requests += tallies[i].requests;
+        sum.torn += tallies[i].torn;
         if (tallies[i].finished > finished) finished = tallies[i].finished;
         if (tallies[i].failure != NULL) {
             fprintf(stderr, "client: %s (errno %d: %s)\n", tallies[i].failure, tallies[i].error,
@@ -198,7 +217,7 @@ int main(int count, char **arguments) {
     for (size_t i = 0, at = 0; i < (size_t)connections; at += tallies[i++].requests)
         memcpy(all + at, tallies[i].latencies, tallies[i].requests * sizeof *all);
     qsort(all, sum.requests, sizeof *all, ascending);
-    printf("{\"requests\": %zu, \"seconds\": %.6f, \"p50_ms\": %.4f, \"p99_ms\": %.4f}\n", sum.requests,
-           finished - started, (double)all[sum.requests / 2], (double)all[sum.requests * 99 / 100]);
+    printf("{\"requests\": %zu, \"torn\": %zu, \"seconds\": %.6f, \"p50_ms\": %.4f, \"p99_ms\": %.4f}\n",
+           sum.requests, sum.torn, finished - started, (double)all[sum.requests / 2], (double)all[sum.requests * 99 / 100]);
     return 0;
 }

@@ -26,7 +26,7 @@ class Load:
     ground: Ground
     seconds: float
     rounds: int
-    copy: bool
+    option: str  # of client.c
     tell: Callable[[str], None]
 
     def wrk(self, peer: Peer, request: Request, connections: int, seconds: float) -> dict[str, float]:
@@ -45,10 +45,12 @@ class Load:
         rate = float(re.search(r"Requests/sec:\s*([\d.]+)", output).group(1))
         return {"requests": requests, "seconds": requests / rate} | latencies
 
-    def start_client(self, peer: Peer, request: Request, connections: int, seconds: float) -> subprocess.Popen:
+    def start_client(
+        self, peer: Peer, request: Request, connections: int, seconds: float, option: str = ""
+    ) -> subprocess.Popen:
         file = self.work / f"request-{next(numbers)}"
         file.write_bytes(request.wire(f"{HOST}:{peer.port}"))
-        command = [str(self.client), *(["--copy"] if self.copy else []), HOST, str(peer.port), str(file)]
+        command = [str(self.client), *(option or self.option).split(), HOST, str(peer.port), str(file)]
         return subprocess.Popen(
             [*command, str(connections), str(seconds)],
             stdout=subprocess.PIPE,

@@ -27,14 +27,16 @@ from ground import congestion_in_force, divide, enter_network
 from loads import Load
 from servers import HERE, compile_c, find_nginx, launch_gateway, wait_for
 
-GROUPS = ["start", "small", "slices", "writes", "frames", "bulk"]  # modules with a function `run`
+GROUPS = ["start", "small", "slices", "writes", "frames", "bulk", "beside"]  # modules with a function `run`
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="shmgate against its peers, over loopback")
     parser.add_argument("--gateway", default=".build/release/shmgate", help="the release binary")
     parser.add_argument("--roads", nargs="*", choices=GROUPS, default=GROUPS, help="groups of roads")
-    parser.add_argument("--only", nargs="*", default=[], metavar="KEY", help="of these groups only the roads of these keys")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="KEY", help="of these groups only the roads of these keys"
+    )
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s instead of 5 of 2 s")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of one measurement")

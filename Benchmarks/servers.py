@@ -144,7 +144,7 @@ http {{
 def compile_c(source: str, program: Path, *libraries: str) -> Path:
     """A C program of this folder, compiled with optimisation."""
     compiler = shutil.which("cc") or shutil.which("clang") or sys.exit("no C compiler")
-    flags = ["-O2", "-pthread", "-Wall", "-Wextra"]
+    flags = ["-O2", "-pthread", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-I", HERE.parent / "Sources/CSegment/include"]
     subprocess.run([compiler, *flags, "-o", program, HERE / source, *(f"-l{name}" for name in libraries)], check=True)
     return program
 

@@ -5,7 +5,6 @@
 /// Each file of FOLDER becomes one answer, made once and queued again and again. As libmicrohttpd serves best: epoll
 /// threads of its own, kept-alive connections, an answer queued in the last call of a request, so that the connection
 /// can be kept. Listens on 127.0.0.1 until it is killed.
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <microhttpd.h>
