@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ground import Ground
 from roads import GIB, Finding, Request, Road
-from servers import HOST, Peer, pin
+from servers import HERE, HOST, Peer, pin
 
 SCALE = {"us": 1e-3, "ms": 1, "s": 1e3, "m": 6e4}
 numbers = itertools.count()
@@ -30,8 +30,12 @@ class Load:
     tell: Callable[[str], None]
 
     def wrk(self, peer: Peer, request: Request, connections: int, seconds: float) -> dict[str, float]:
-        url = f"http://{HOST}:{peer.port}{request.target}"
+        url = f"http://{HOST}:{peer.port}{request.target or '/'}"
         command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", url]
+        if request.targets:
+            file = self.work / "targets"
+            file.write_text("\n".join(request.targets))
+            command += ["-s", HERE / "turns.lua", "--", file]
         output = subprocess.run(
             command, check=True, capture_output=True, text=True, preexec_fn=pin(self.ground.clients)
         ).stdout

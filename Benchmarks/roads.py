@@ -15,6 +15,7 @@ class Request:
     method: str = "GET"
     body: bytes = b""
     kind: str = ""  # media type of the body
+    targets: tuple[str, ...] = ()  # many instead of one, asked in turn; for wrk alone
 
     def wire(self, host: str) -> bytes:
         if not self.target:

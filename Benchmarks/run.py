@@ -27,7 +27,7 @@ from ground import congestion_in_force, divide, enter_network
 from loads import Load
 from servers import HERE, compile_c, find_nginx, launch_gateway, wait_for
 
-GROUPS = ["start", "small", "slices", "writes", "frames", "bulk", "beside"]  # modules with a function `run`
+GROUPS = ["start", "small", "slices", "writes", "frames", "bulk", "beside", "growth", "fairness", "footprint"]
 
 
 def arguments() -> argparse.Namespace:
@@ -84,7 +84,7 @@ def main() -> int:
             ground,
             options.seconds,
             options.rounds,
-            options.copy,
+            "--copy" if options.copy else "",
             lambda line: print(line, file=sys.stderr),
         )
         gateway = wait_for(launch_gateway(binary, work / "segments", ground.threads, ground.servers), "/readyz")
