@@ -194,7 +194,6 @@ def test_cp_into_files_and_back(line, tmp_path):
     (tmp_path / "new.json").write_text(json.dumps({"layout": FRAME, "data": ROWS}))
     line.run("cp", tmp_path / "new.json", "made")
     assert line.json("get", "made")["data"] == ROWS["data"]
-    line.run("cp", tmp_path / "frame.csv", "csv", status=64)
     line.run("cp", tmp_path / "in.npy", tmp_path / "x.npy", status=64)
     line.run("cp", "frame", tmp_path / "frame.txt", status=64)
     line.run("cp", tmp_path / "none.npy", "x", status=66)

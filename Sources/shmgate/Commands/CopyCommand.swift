@@ -9,13 +9,19 @@ struct CopyCommand: ParsableCommand {
         abstract: "Copy a segment into a file, a file into a segment, or a segment into another.",
         discussion: """
             What has a / in it, or ends with .npy, .arrow, .feather, .csv or .json, is a file; a member of a segment is \
-            copied with get. npy holds arrays, arrow series and dataframes. json is what get prints; as a source it is \
-            what create takes: an object with layout and data. csv can be written, and not read, for it has no dtypes.
+            copied with get. npy holds arrays, arrow series and dataframes, csv these and arrays of two dimensions. json \
+            is what get prints; as a source it is what create takes: an object with layout and data. A segment that \
+            becomes another keeps layout, attributes and values.
+
+            Of csv a dataframe is made, as pandas reads it: integers, floats, bools, and else texts as wide as the \
+            longest; dates in ISO 8601 become datetime64[ns], those with an offset in UTC. Labels are a first column \
+            without a name, or --index. With --no-header an array is made.
 
             Examples:
               shmgate cp prices prices.npy
               shmgate cp quotes ./quotes.arrow
               shmgate cp prices.npy prices --replace
+              shmgate cp trades.csv trades --index time
               shmgate cp prices prices-backup
             """
     )
@@ -29,16 +35,35 @@ struct CopyCommand: ParsableCommand {
     @Flag(help: "Replace the segment that has the name of the target.")
     var replace = false
 
+    @Option(help: ArgumentHelp("The column of a csv file that has the labels.", valueName: "name"))
+    var index: String?
+
+    @Flag(help: "The csv file has no line of names.")
+    var noHeader = false
+
     @OptionGroup(title: "Where")
     var settings: ClientSettings
+
+    func validate() throws {
+        let forms = (try Self.form(source), try Self.form(target))
+        if forms.0 != nil, forms.1 != nil {
+            throw ValidationError("Expected a segment on one side at least; use cp of the system for files.")
+        }
+        if forms.0 != .csv, index != nil || noHeader {
+            throw ValidationError("--index and --no-header are for csv files that are copied into segments.")
+        }
+        if index != nil, noHeader {
+            throw ValidationError("--index is one of the names, which --no-header says there are not.")
+        }
+    }
 
     func run() throws {
         let client = try settings.client()
         switch (try Self.form(source), try Self.form(target)) {
         case (nil, nil): try copy(client)
         case (nil, .some(let form)): try export(as: form, client)
-        case (.some(let form), nil): try load(form, client)
-        default: throw ValidationError("Expected a segment on one side at least; use cp of the system for files.")
+        case (.csv, nil): try loadCSV(client)
+        case (.some(let form), _): try load(form, client)
         }
     }
 
@@ -63,44 +88,56 @@ struct CopyCommand: ParsableCommand {
     }
 
     private func load(_ form: FileForm, _ client: SegmentClient) throws {
-        if form == .csv {
-            throw ValidationError("csv says no dtypes: make an .npy or .arrow file of it, with pandas say.")
-        }
         let file = try LocalFile.reading(source)
-        var progress = Progress("copying \(source)", total: file.count)
-        let upload = HTTPClient.Upload(count: file.count) {
+        try put(file.count, form, client) {
             guard let piece = try file.next() else { throw StartFailure(.other, "\(source) became shorter meanwhile") }
-            progress.advance(piece.count)
             return piece
         }
-        try client.exchange(
-            "PUT",
-            SegmentClient.path(target),
-            replace ? [("replace", "true")] : [],
-            headers: [("Content-Type", form.mediaType)],
-            body: upload
-        ) { _ in }
+    }
+
+    private func loadCSV(_ client: SegmentClient) throws {
+        let bytes = try LocalFile.whole(source)
+        do {
+            let table = try CSVTable(bytes)
+            try put(noHeader ? CSVOrder.array(table) : CSVOrder.frame(table, index: index), .json, client)
+        } catch let failure as StartFailure where failure.cause == .badInput {
+            throw StartFailure(.badInput, "\(source): \(failure)")
+        }
+    }
+
+    /// Makes the segment of a body that lies in memory.
+    private func put(_ body: [UInt8], _ form: FileForm, _ client: SegmentClient) throws {
+        var place = 0
+        try put(body.count, form, client) {
+            let piece = body[place..<min(place + 1 << 20, body.count)]
+            place = piece.endIndex
+            return Array(piece)
+        }
+    }
+
+    /// Makes the segment of a body that comes in pieces.
+    private func put(_ count: Int, _ form: FileForm, _ client: SegmentClient, next: () throws -> [UInt8]) throws {
+        var progress = Progress("copying \(source)", total: count)
+        try withoutActuallyEscaping(next) { next in
+            let upload = HTTPClient.Upload(count: count) {
+                let piece = try next()
+                progress.advance(piece.count)
+                return piece
+            }
+            try client.exchange(
+                "PUT",
+                SegmentClient.path(target),
+                replace ? [("replace", "true")] : [],
+                headers: [("Content-Type", form.mediaType)],
+                body: upload
+            ) { _ in }
+        }
         progress.end()
     }
 
     /// A segment into another one.
     private func copy(_ client: SegmentClient) throws {
-        let kind = SegmentSummary(try client.json(SegmentClient.path(source))).kind
-        let form: FileForm
-        switch kind {
-        case "ndarray": form = .npy
-        case "dataframe": form = .arrow
-        default:
-            throw ValidationError("Expected an ndarray or a dataframe to copy, got a \(kind); use save and restore.")
-        }
-        var bytes: [UInt8] = []
-        try client.exchange("GET", SegmentClient.path(source, "data"), [("format", form.format)]) { bytes += $0 }
-        try client.send(
-            "PUT",
-            SegmentClient.path(target),
-            replace ? [("replace", "true")] : [],
-            headers: [("Content-Type", form.mediaType)],
-            body: bytes
-        )
+        let (form, bytes) = try SegmentCopy(client: client, name: source).body()
+        try put(bytes, form, client)
     }
 }

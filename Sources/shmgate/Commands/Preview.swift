@@ -11,9 +11,8 @@ struct Preview {
     /// The first rows of a series or a dataframe, in a box, and a line for each column of numbers.
     func table() throws {
         let parameters = [("slice", ":\(rows)"), ("format", "csv")]
-        let csv = try client.send("GET", path, parameters).body
-        let lines = Self.fields(String(decoding: csv, as: UTF8.self))
-        try box(lines, hasNames: true)
+        let table = try CSVTable(try client.send("GET", path, parameters).body)
+        try box((0..<table.count).map { table[row: $0].map(\.text) }, hasNames: true)
         guard case .object(let object) = try client.json(path, [("max_points", "160")]) else { return }
         if case .array(let names)? = object["columns"], case .array(let rows)? = object["data"] {
             for (number, name) in names.enumerated() {
@@ -59,31 +58,6 @@ struct Preview {
 
     private static func field(_ value: JSONValue) -> String {
         if case .string(let text) = value { text } else { Output.text(value) }
-    }
-
-    /// The fields of CSV as the gateway writes it.
-    private static func fields(_ csv: String) -> [[String]] {
-        var rows: [[String]] = [[]]
-        var field = ""
-        var isQuoted = false
-        var before: Character?
-        for character in csv {
-            if isQuoted {
-                if character == "\"" { isQuoted = false } else { field.append(character) }
-            } else if character == "\"" {
-                // Two of them in quotes are one.
-                if before == "\"" { field.append("\"") }
-                isQuoted = true
-            } else if character == "," || character == "\n" {
-                rows[rows.count - 1].append(field)
-                field = ""
-                if character == "\n" { rows.append([]) }
-            } else {
-                field.append(character)
-            }
-            before = character
-        }
-        return rows.filter { !$0.isEmpty }
     }
 
     /// Draws a box around rows, as wide as the terminal at the most.

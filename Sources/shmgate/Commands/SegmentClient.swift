@@ -80,17 +80,18 @@ struct SegmentClient {
     /// The path of a segment, or of one of its resources, there of a member.
     static func path(_ name: String, _ resource: String? = nil) -> String {
         let (segment, member) = parts(of: name)
-        let path = "/segments/\(encoded(segment, keeping: ""))"
+        let path = "/segments/\(encoded(segment))"
         return [path, resource, member].compactMap(\.self).joined(separator: "/")
     }
 
     private static func target(_ path: String, _ parameters: [(String, String)]) -> String {
         if parameters.isEmpty { return path }
-        let query = parameters.map { "\(encoded($0, keeping: ""))=\(encoded($1, keeping: ""))" }
+        let query = parameters.map { "\(encoded($0))=\(encoded($1))" }
         return "\(path)?\(query.joined(separator: "&"))"
     }
 
-    private static func encoded(_ text: String, keeping kept: String) -> String {
+    /// Text as a part of a path or a query; characters that are kept stand as they are.
+    static func encoded(_ text: String, keeping kept: String = "") -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var encoded: [UInt8] = []
         for byte in text.utf8 {
