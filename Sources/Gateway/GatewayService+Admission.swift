@@ -33,6 +33,7 @@ extension GatewayService {
             if case .segment = pending.route, exchange.method == .patch { try SegmentPatch.check(exchange) }
             if [.post, .put, .patch].contains(exchange.method) { pending.coding = try BodyCoding.read(exchange) }
             if case .segment(let name) = pending.route, exchange.method == .put {
+                try SegmentCreation.checkName(exchange, name, pending, catalog)
                 try SegmentCreation.checkRoom(exchange, for: name, pending, catalog)
             }
             try reserveUpload(exchange, pending)

@@ -47,6 +47,22 @@ extension SegmentCreation {
         try budget.refuse(leastBytes, for: name, seeing: pending.grant.prefix)
     }
 
+    /// Refuses a PUT of a name that is taken, as far as its header block tells: JSON may still say that it replaces.
+    static func checkName(
+        _ exchange: Exchange,
+        _ name: SegmentName,
+        _ pending: PendingRequest,
+        _ catalog: Catalog
+    ) throws {
+        var query = pending.query
+        guard exchange.expectsContinue || exchange.contentLength ?? 0 > smallBody, query.take("replace") != "true",
+            exchange.headers("If-Match").isEmpty, exchange.headers("If-None-Match").isEmpty,
+            try Format.body(exchange.header("Content-Type")) != .json
+        else { return }
+        try pending.grant.requireCreation(of: name, replacing: false)
+        if try catalog.directory.isTaken(name) { throw SegmentError.alreadyExists(name.description) }
+    }
+
     /// Bodies up to here come at once, and are refused when all is known.
     private static let smallBody: UInt64 = 4_096
 }
