@@ -38,6 +38,7 @@ public final class SegmentDraft: Sendable {
         temporaryName = ".shmgate-tmp-\(uuid.hexadecimal)"
         try directory.requireFree(totalBytes)
         file = try directory.createTemporary(temporaryName)
+        UnfinishedFiles.begin("\(directory.path)/\(temporaryName)")
         do throws(SegmentError) {
             let (number, count) = (file.number, totalBytes)
             let reservation = try ContainerMemory.ofThisProcess.reserving(count, until: .after(milliseconds: 2_000)) {
@@ -47,7 +48,7 @@ public final class SegmentDraft: Sendable {
             Failpoint.pass("reservation of the draft")
             mapping = try Self.map(temporaryName, in: directory, count: totalBytes)
         } catch {
-            directory.unlinkTemporary(temporaryName)
+            Self.remove(temporaryName, from: directory)
             throw error
         }
         let nowNs = Clock.unixNs()
@@ -67,7 +68,12 @@ public final class SegmentDraft: Sendable {
         }
     }
 
-    deinit { directory.unlinkTemporary(temporaryName) }
+    deinit { Self.remove(temporaryName, from: directory) }
+
+    private static func remove(_ name: String, from directory: SegmentDirectory) {
+        directory.unlinkTemporary(name)
+        UnfinishedFiles.end("\(directory.path)/\(name)")
+    }
 
     /// The size that a segment will have, control page, header and buffers together.
     package static func totalBytes(headerBytes: Int, dataBytes: Int) throws(SegmentError) -> Int {

@@ -69,6 +69,7 @@ public final class StagedFile: @unchecked Sendable {
         recordsEnd = bodyOffset
         self.directory = directory
         file = try directory.createTemporary(Self.name(identity))
+        UnfinishedFiles.begin("\(directory.path)/\(Self.name(identity))")
         let hasGroup = fchown(file.number, uid_t.max, group) == 0
         Failpoint.pass("fchown of the staged file")
         // What the segment's group may do is not for ours, if the file cannot be given to that group.
@@ -149,6 +150,8 @@ public final class StagedFile: @unchecked Sendable {
     ///
     /// The write of one segment is committed by what the page says; that of several by ``commit()``.
     func writeHead(_ entries: [StagedHead.Entry], isCommitted: Bool) throws(SegmentError) -> [UInt8] {
+        // From now on it may be what finishes a write.
+        UnfinishedFiles.end("\(directory.path)/\(Self.name(identity))")
         var head = StagedHead(entries: entries)
         let covered = head.encoded
         head.commit = isCommitted ? 1 : 0
@@ -169,6 +172,7 @@ public final class StagedFile: @unchecked Sendable {
         guard isLinked else { return }
         isLinked = false
         directory.unlinkTemporary(Self.name(identity))
+        UnfinishedFiles.end("\(directory.path)/\(Self.name(identity))")
     }
 
     /// The corresponding C function is `pwrite`: it reserves as it goes and says ENOSPC, where a mapping would fault.

@@ -66,9 +66,14 @@ package final class StagedOutput {
         let number = open(isSpecial ? path : temporary, flags, 0o666)
         guard number >= 0 else { throw SystemError("open") }
         file = FileDescriptor(owning: number)
+        if !temporary.isEmpty { UnfinishedFiles.begin(temporary) }
     }
 
-    deinit { if !isPublished, !temporary.isEmpty { unlink(temporary) } }
+    deinit {
+        if temporary.isEmpty { return }
+        if !isPublished { unlink(temporary) }
+        UnfinishedFiles.end(temporary)
+    }
 
     /// Gives it its name.
     package func publish() throws(SystemError) {

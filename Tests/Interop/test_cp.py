@@ -3,6 +3,9 @@
 import io
 import json
 import os
+import pty
+import signal
+import socket
 import subprocess
 import zlib
 
@@ -14,7 +17,7 @@ import shmgate as shm
 from command_line import FRAME, ROWS, Line
 from contract_cases import CASES, random_bytes
 from contract_sides import Numpy, arrays_of
-from gateway import binary
+from gateway import await_that, binary
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -117,3 +120,105 @@ def test_csv_that_is_none(local, tmp_path, text, what):
 def test_wrong_usage(local, tmp_path):
     for wrong in (["a.npy", "a", "--index", "x"], ["a", "a.csv", "--no-header"], ["a.csv", "a", "--no-header", "--index", "x"]):
         local.run("cp", *wrong, status=64)
+
+
+def interrupted(line, directory, prefix, *arguments):
+    """Runs a command, and interrupts it as soon as there is something that it has not finished."""
+    process = subprocess.Popen([binary(), *map(str, arguments)], env=line.environment)
+    await_that(
+        lambda: process.poll() is not None or any(prefix in name for name in os.listdir(directory)), f"{prefix} in {directory}"
+    )
+    process.send_signal(signal.SIGINT)
+    # It may have been faster.
+    return process.wait(60) != 0
+
+
+def test_an_interruption_leaves_nothing_half_done(local, tmp_path):
+    np.save(tmp_path / "in.npy", np.ones(8_000_000))
+    local.run("cp", tmp_path / "in.npy", "a")
+    while not interrupted(local, tmp_path, ".part", "cp", "a", tmp_path / "out.npy"):
+        os.unlink(tmp_path / "out.npy")
+    assert os.listdir(tmp_path) == ["in.npy"]
+    while not interrupted(local, local.directory, ".shmgate-tmp-", "cp", tmp_path / "in.npy", "b"):
+        local.run("rm", "b")
+    assert os.listdir(local.directory) == ["a"]
+    while not interrupted(local, local.directory, ".shmgate-journal-", "set", "a", f"@{tmp_path}/in.npy"):
+        pass
+    # A write that has begun is finished by whoever comes next.
+    local.run("set", "a", "--slice", "0", "1")
+    assert os.listdir(local.directory) == ["a"] and set(np.unique(shm.load("a", directory=local.directory))) == {1}
+    (tmp_path / "saved").mkdir()
+    while not interrupted(local, tmp_path / "saved", ".part", "save", tmp_path / "saved"):
+        os.unlink(tmp_path / "saved" / "a")
+    assert os.listdir(tmp_path / "saved") == []
+
+
+def test_nohup_is_obeyed(local, tmp_path):
+    """A signal that is ignored stays so."""
+    local.run("create", "a", "--layout", '{"kind": "ndarray", "dtype": "f8", "shape": [3]}')
+    process = subprocess.Popen(
+        ["nohup", binary(), "watch", "a", "--count", "1"], env=local.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    await_that(lambda: open(f"/proc/{process.pid}/comm").read() == "shmgate\n", "the command")
+    await_that(lambda: "shmgate-signals" in threads(process), "the thread that takes signals")
+    process.send_signal(signal.SIGHUP)
+    await_that(lambda: local.run("set", "a", 1) == b"" and process.poll() is not None, "the end")
+    assert process.returncode == 0
+
+
+def threads(process):
+    """The names of the threads of a process."""
+    directory = f"/proc/{process.pid}/task"
+    return [open(f"{directory}/{number}/comm").read().strip() for number in os.listdir(directory)]
+
+
+def test_what_takes_long_shows_how_far_it_is(tmp_path):
+    """On a terminal only."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            [binary(), "cp", "a", tmp_path / "a.npy", "--url", f"http://127.0.0.1:{server.getsockname()[1]}"], stderr=follower
+        )
+        os.close(follower)
+        os.set_blocking(leader, False)
+        shown = []
+
+        def is_shown():
+            peer.sendall(b"x" * 1000)
+            shown.append(b"x" * 1000)
+            try:
+                shown[0] += os.read(leader, 65536)
+            except BlockingIOError:
+                pass
+            return b" % of 9.5 MiB" in shown[0]
+
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
+            shown.append(b"")
+            await_that(is_shown, "the bar", every=0.05)
+            peer.sendall(b"x" * (10_000_000 - 1000 * (len(shown) - 1)))
+            assert process.wait(60) == 0
+    os.set_blocking(leader, True)
+    shown[0] += os.read(leader, 65536)
+    os.close(leader)
+    assert shown[0].endswith(b"\r\x1b[K") and os.path.getsize(tmp_path / "a.npy") == 10_000_000
+
+
+def test_a_name_that_is_taken_is_told_before_the_body_is_sent(own_gateway):
+    gateway = own_gateway()
+    gateway.create("a", {"kind": "bytes", "size": 1})
+
+    def answer(name, *fields, type="application/x-npy", query=""):
+        with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+            head = [f"PUT /segments/{name}{query} HTTP/1.1", "Host: localhost", f"Content-Type: {type}", *fields]
+            client.sendall("\r\n".join([*head, "Content-Length: 9999999", "Expect: 100-continue", "", ""]).encode())
+            return int(client.makefile("rb").readline().split()[1])
+
+    assert answer("a") == 409
+    assert answer("b") == 100
+    assert answer("a", query="?replace=true") == 100
+    # These are judged when all is known.
+    assert answer("a", "If-Match: *") == 100 and answer("a", "If-None-Match: *") == 100
+    assert answer("a", type="application/json") == 100

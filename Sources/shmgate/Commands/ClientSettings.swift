@@ -43,6 +43,7 @@ struct ClientSettings: ParsableArguments {
     ///
     /// The latter looks after nothing: it gives no names back, and ends no segments.
     func client() throws -> SegmentClient {
+        Interruption.handle()
         if isRemote {
             let client = try GatewaySettings.client(listen: nil, url: url, ca: ca, sendsToken: true, seconds: 60)
             return SegmentClient(client)

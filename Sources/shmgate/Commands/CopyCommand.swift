@@ -75,16 +75,12 @@ struct CopyCommand: ParsableCommand {
     }
 
     private func export(as form: FileForm, _ client: SegmentClient) throws {
-        try LocalFile.write(target) { file in
-            var progress = Progress("copying \(source)")
-            try client.exchange("GET", SegmentClient.path(source, "data"), [("format", form.format)]) { head in
-                progress.total = head["content-length"].flatMap { Int($0) }
-            } receive: { piece in
-                try file.append(piece)
-                progress.advance(piece.count)
-            }
-            progress.end()
-        }
+        try client.download(
+            SegmentClient.path(source, "data"),
+            [("format", form.format)],
+            to: target,
+            as: "copying \(source)"
+        )
     }
 
     private func load(_ form: FileForm, _ client: SegmentClient) throws {
@@ -118,6 +114,7 @@ struct CopyCommand: ParsableCommand {
     /// Makes the segment of a body that comes in pieces.
     private func put(_ count: Int, _ form: FileForm, _ client: SegmentClient, next: () throws -> [UInt8]) throws {
         var progress = Progress("copying \(source)", total: count)
+        defer { progress.end() }
         try withoutActuallyEscaping(next) { next in
             let upload = HTTPClient.Upload(count: count) {
                 let piece = try next()
@@ -132,7 +129,6 @@ struct CopyCommand: ParsableCommand {
                 body: upload
             ) { _ in }
         }
-        progress.end()
     }
 
     /// A segment into another one.

@@ -51,20 +51,8 @@ struct GetCommand: ParsableCommand {
         if let maxPoints { parameters.append(("max_points", "\(maxPoints)")) }
         let client = try settings.client()
         let path = SegmentClient.path(name, "data")
-        guard let output else {
-            try client.exchange("GET", path, parameters) { try Output.write($0) }
-            if format == "json" { try Output.write("\n".utf8) }
-            return
-        }
-        try LocalFile.write(output) { file in
-            var progress = Progress("reading \(name)")
-            try client.exchange("GET", path, parameters) { head in
-                progress.total = head["content-length"].flatMap { Int($0) }
-            } receive: { piece in
-                try file.append(piece)
-                progress.advance(piece.count)
-            }
-            progress.end()
-        }
+        if let output { return try client.download(path, parameters, to: output, as: "reading \(name)") }
+        try client.exchange("GET", path, parameters) { try Output.write($0) }
+        if format == "json" { try Output.write("\n".utf8) }
     }
 }

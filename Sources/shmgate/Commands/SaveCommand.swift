@@ -45,10 +45,10 @@ struct SaveCommand: ParsableCommand {
         }
         var report = TransferReport("saved", json: json)
         var progress = Progress("saving")
+        defer { progress.end() }
         for name in wanted {
             progress.advance(report.note(name) { try save(name, segments) })
         }
-        progress.end()
         try report.finish()
     }
 
@@ -102,10 +102,10 @@ struct RestoreCommand: ParsableCommand {
         let wanted = try names.isEmpty ? saved.names("") : names.map { try saved.name($0) }
         var report = TransferReport("restored", json: json)
         var progress = Progress("restoring")
+        defer { progress.end() }
         for name in wanted {
             progress.advance(report.note(name) { try restore(name, segments) })
         }
-        progress.end()
         try report.finish()
     }
 
@@ -130,6 +130,7 @@ struct LocalSegments {
     let directory: SegmentDirectory
 
     init(_ path: String?) throws {
+        Interruption.handle()
         let path = try setting(path, "DIRECTORY", default: "/dev/shm")
         do {
             directory = try SegmentDirectory(path: path)

@@ -56,6 +56,20 @@ struct SegmentClient {
         return head
     }
 
+    /// Asks for what becomes a file, and says what it does while that takes its time.
+    func download(_ path: String, _ parameters: [(String, String)], to file: String, as what: String) throws {
+        try LocalFile.write(file) { file in
+            var progress = Progress(what)
+            defer { progress.end() }
+            try exchange("GET", path, parameters) { head in
+                progress.total = head["content-length"].flatMap { Int($0) }
+            } receive: { piece in
+                try file.append(piece)
+                progress.advance(piece.count)
+            }
+        }
+    }
+
     /// Asks for a JSON document.
     func json(_ path: String, _ parameters: [(String, String)] = []) throws -> JSONValue {
         try Self.value(of: send("GET", path, parameters).body)
