@@ -15,7 +15,7 @@ struct DecimalNumber {
     var nearestDouble: Double? {
         // Both are doubles without loss, so that one operation rounds correctly (Clinger).
         if mantissa <= 1 << 53, exponent.magnitude <= 22 {
-            let power = powersOfTen[Int(exponent.magnitude)]
+            let power = exactPowersOfTen[Int(exponent.magnitude)]
             return exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
         }
         return roundedProduct
@@ -25,7 +25,7 @@ struct DecimalNumber {
     private var roundedProduct: Double? {
         // Below half of the smallest double, and above the greatest, whatever the mantissa is.
         if mantissa == 0 || exponent < PowersOfFive.range.lowerBound { return 0 }
-        if exponent > PowersOfFive.range.upperBound { return .infinity }
+        if exponent > 308 { return .infinity }
         let shift = mantissa.leadingZeroBitCount
         let scaled = mantissa << UInt64(shift)
         let power = PowersOfFive.shared[exponent]
@@ -61,7 +61,7 @@ struct DecimalNumber {
     }
 }
 
-private let powersOfTen: InlineArray<23, Double> = [
+private let exactPowersOfTen: InlineArray<23, Double> = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ]

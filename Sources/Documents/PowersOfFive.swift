@@ -1,23 +1,48 @@
+internal import Synchronization
+
 /// The powers of five that doubles can need, each to 128 bits.
 ///
 /// They are computed at the first number that needs them (10 KiB), by exact arithmetic.
-struct PowersOfFive {
+struct PowersOfFive: @unchecked Sendable {
     /// The upper 128 bits of a power; the first of them is 1, and what lies below them is cut off.
     struct Power: Equatable {
         var high: UInt64
         var low: UInt64
     }
 
-    /// The exponents; a mantissa of 64 bits times ten to any other is 0 or infinite as a double.
-    static let range = -342...308
+    /// The exponents: a mantissa of 64 bits times ten to a smaller one is 0 as a double, and the smallest double times ten
+    /// to the greatest has all of its digits before the point.
+    static let range = -342...324
 
     /// All of them.
-    static let shared = PowersOfFive()
+    static var shared: PowersOfFive {
+        @inline(__always) get {
+            // A lazy global costs a call each time, and a number is written in less than ten times that.
+            if let start = UnsafePointer<Power>(bitPattern: known.load(ordering: .acquiring)) {
+                return PowersOfFive(start: start)
+            }
+            return computed
+        }
+    }
 
-    private let powers: [Power]
+    private static let known = Atomic<UInt>(0)
+    private static let computed = PowersOfFive()
+
+    /// Memory that is never freed, without the checks of an array: no number needs a power outside of the range.
+    private let start: UnsafePointer<Power>
+
+    private init(start: UnsafePointer<Power>) { self.start = start }
 
     subscript(exponent: Int) -> Power {
-        @inline(__always) get { powers[exponent - Self.range.lowerBound] }
+        @inline(__always) get { start[exponent &- Self.range.lowerBound] }
+    }
+
+    /// A power, or what is greater by one in the last of 128 bits where it is cut off.
+    @inline(__always)
+    func roundedUp(_ exponent: Int) -> Power {
+        let power = self[exponent]
+        // No low word is all ones; that was seen when they were computed.
+        return Power(high: power.high, low: power.low &+ (Self.isExact(exponent) ? 0 : 1))
     }
 
     /// Whether 128 bits hold the power without loss.
@@ -44,7 +69,12 @@ struct PowersOfFive {
             number.divideByFive()
             negative.append(number.top)
         }
-        powers = negative.reversed() + positive
+        let powers = negative.reversed() + positive
+        precondition(powers.allSatisfy { $0.low != .max }, "one more in the last bit has no carry")
+        let memory = UnsafeMutablePointer<Power>.allocate(capacity: powers.count)
+        memory.initialize(from: powers, count: powers.count)
+        start = UnsafePointer(memory)
+        Self.known.store(UInt(bitPattern: start), ordering: .releasing)
     }
 }
 

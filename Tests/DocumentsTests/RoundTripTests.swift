@@ -32,6 +32,33 @@ import Testing
         #expect(failures.isEmpty, "seed \(Random.seed): \(failures.prefix(5))")
     }
 
+    @Test("doubles and floats are spelled as the standard library spells them, which finds the digits in another way")
+    func sameAsTheLibrary() {
+        var random = Random()
+        var failures: [String] = []
+        func compare(_ value: Double) {
+            for value in [value, value.nextUp, value.nextDown, -value] where value.isFinite {
+                if text({ $0.appendDecimal(value) }) != "\(value)" { failures.append("\(value)") }
+            }
+            let single = Float(value)
+            for value in [single, single.nextUp, single.nextDown, -single] where value.isFinite {
+                if text({ $0.appendDecimal(value) }) != "\(value)" { failures.append("\(value) as a float") }
+            }
+        }
+        for exponent in -1_074...1_023 { compare(Double(sign: .plus, exponent: exponent, significand: 1)) }
+        for exponent in -324...308 { compare(strtod("1e\(exponent)", nil)) }
+        for shift in UInt64(0)..<52 { compare(Double(bitPattern: 1 << shift)) }
+        for _ in 0..<Random.count {
+            compare(Double(bitPattern: random.next()))
+            compare(Double(Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))))
+            // Numbers of few digits, as people write them, large integers, and measurements.
+            compare(Double(random.next() % 100_000) / 1_000)
+            compare(Double(random.next() >> UInt64.random(in: 0...63, using: &random)))
+            compare(Double.random(in: -1_000...1_000, using: &random))
+        }
+        #expect(failures.prefix(5).isEmpty, "seed \(Random.seed), \(failures.count) of them")
+    }
+
     @Test("every float16 comes back")
     func halves() {
         var failures: [String] = []
