@@ -80,6 +80,8 @@ final class Catalog: Sendable {
     /// How much segments may take; nil for as much as there is.
     let budget: SegmentBudget?
     let attachments = Attachments()
+    /// What clients asked for, and what that meant.
+    let targets = KnownTargets()
     private let open = Locked<[SegmentName: OpenSegment]>([:])
     /// So many stay open: the kernel allows a process some 65,000 mappings, and each that was written to keeps a
     /// descriptor, of which half are for connections.
@@ -135,12 +137,14 @@ final class Catalog: Sendable {
     /// Lets go of one segment, whatever its name leads to now.
     private func forget(_ segment: OpenSegment) {
         open.withLock { if $0[segment.segment.name] === segment { $0[segment.segment.name] = nil } }
+        targets.forget(segment)
     }
 
     /// Lets go of segments whose name leads elsewhere or nowhere, for their memory is not free before.
     ///
     /// Looks at some of them each time it is called, so that it is cheap however many are open.
     func tidy() {
+        targets.tidy()
         let known = open.withLock { Array($0) }
         if known.isEmpty { return }
         let count = min(known.count, Self.tidyLimit)
@@ -152,5 +156,7 @@ final class Catalog: Sendable {
     }
 
     /// Lets go of a name that was taken away.
-    func forget(_ name: SegmentName) { _ = open.withLock { $0.removeValue(forKey: name) } }
+    func forget(_ name: SegmentName) {
+        if let known = open.withLock({ $0.removeValue(forKey: name) }) { targets.forget(known) }
+    }
 }

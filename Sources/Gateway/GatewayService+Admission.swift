@@ -17,7 +17,7 @@ extension GatewayService {
             }
             let pending = try pending(exchange)
             exchange.state = pending
-            try pending.read(exchange, access)
+            try pending.read(exchange, access, catalog.targets)
             let limit = mostBytes(to: pending.route)
             if let length = exchange.contentLength, length > UInt64(limit) { throw tooLarge(limit) }
             if case .segments = pending.route, exchange.method == .post { try SegmentCreation.check(exchange) }
@@ -68,7 +68,7 @@ extension GatewayService {
     /// Where there is none, that is told only to whom a token lets in.
     private func pending(_ exchange: Exchange) throws -> PendingRequest {
         do {
-            return try PendingRequest(exchange)
+            return try PendingRequest(exchange, catalog.targets)
         } catch {
             _ = try access.admit(exchange)
             throw error

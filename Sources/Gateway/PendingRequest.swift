@@ -7,6 +7,8 @@ internal import Segments
 /// `@unchecked Sendable` because a request is worked on by one thread at a time.
 final class PendingRequest: @unchecked Sendable {
     let route: Route
+    /// Its target, if it came before.
+    let known: KnownTarget?
     /// What its sender may do.
     private(set) var grant = Grant.nothing
     /// How often the tokens had been read again by then.
@@ -31,19 +33,22 @@ final class PendingRequest: @unchecked Sendable {
     }
 
     /// Finds the route.
-    init(_ exchange: Exchange) throws {
-        route = try Route(path: exchange.path)
-        query = try Query(nil)
+    init(_ exchange: Exchange, _ targets: KnownTargets) throws {
+        known = targets.find(exchange.rawTarget)
+        route = try known?.route ?? Route(path: exchange.path)
+        query = try known?.query ?? Query(nil)
     }
 
     /// Asks who it is and what he may do, checks the method and reads the query; what is refused here has its route
     /// already, and counts for that.
-    func read(_ exchange: Exchange, _ access: AccessControl) throws {
+    func read(_ exchange: Exchange, _ access: AccessControl, _ targets: KnownTargets) throws {
         reading = access.reading
         if !route.isPublic { grant = try access.admit(exchange) }
         try route.check(exchange.method, named: exchange.methodName)
         try grant.check(route, exchange.method)
+        if known != nil { return }
         query = try Query(exchange.query)
+        targets.remember(exchange.rawTarget, route, query)
     }
 
     /// Asks once more when the body has come, if the tokens were read again: it may have taken hours.

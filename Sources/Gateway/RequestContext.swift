@@ -23,6 +23,9 @@ struct RequestContext {
     /// What the sender may do; names that stand in the body are judged by it when they are read.
     var grant: Grant { (exchange.state as? PendingRequest)?.grant ?? .nothing }
 
+    /// Its target, if it came before.
+    var target: KnownTarget? { (exchange.state as? PendingRequest)?.known }
+
     /// Bytes that an event thread copies or encodes at most.
     static let inlineByteLimit = 1 << 20
     /// How long a worker waits for a writer.

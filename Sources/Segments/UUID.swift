@@ -53,21 +53,33 @@ public struct UUID: Hashable, Sendable, CustomStringConvertible {
 
     /// The 36-character form in lower case.
     public var description: String {
-        let hex = hexadecimal
-        let cuts = [0, 8, 12, 16, 20, 32].map { hex.utf8.index(hex.startIndex, offsetBy: $0) }
-        return (0..<5).map { String(hex[cuts[$0]..<cuts[$0 + 1]]) }.joined(separator: "-")
+        String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for position in 0..<32 {
+                if [8, 12, 16, 20].contains(position) {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                text[place] = digit(position)
+                place += 1
+            }
+            return place
+        }
     }
 
     /// The 32 hexadecimal digits.
     var hexadecimal: String {
         String(unsafeUninitializedCapacity: 32) { text in
-            for position in 0..<32 {
-                let word = position < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position % 16))) & 15
-                text[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            }
+            for position in 0..<32 { text[position] = digit(position) }
             return 32
         }
+    }
+
+    /// One of the 32 hexadecimal digits.
+    private func digit(_ position: Int) -> UInt8 {
+        let word = position < 16 ? high : low
+        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position % 16))) & 15
+        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 }
 

@@ -29,11 +29,18 @@ enum LocalGuard {
 
     /// Whether this is one of the three names, with or without a port.
     private static func isLocal(_ authority: Substring) -> Bool {
-        for name in ["localhost", "127.0.0.1", "[::1]"] where authority.lowercased().hasPrefix(name) {
-            let rest = authority.dropFirst(name.count)
+        let bytes = authority.utf8
+        for name in names where name.utf8CodeUnitCount <= bytes.count {
+            let start = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            guard zip(bytes, start).allSatisfy({ $0 == $1 || (65...90).contains($0) && $0 | 0x20 == $1 }) else {
+                continue
+            }
+            let rest = bytes.dropFirst(start.count)
             if rest.isEmpty { return true }
-            return rest.first == ":" && rest.dropFirst().allSatisfy { $0.isASCII && $0.isNumber }
+            return rest.first == UInt8(ascii: ":") && rest.dropFirst().allSatisfy { (48...57).contains($0) }
         }
         return false
     }
+
+    private static let names: [StaticString] = ["localhost", "127.0.0.1", "[::1]"]
 }

@@ -17,20 +17,37 @@ struct DataReading {
 
     /// Answers a GET or HEAD.
     func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
-        var query = query
-        let request = try ReadRequest(name, path, &query)
-        let after = try AfterCondition(&query)
-        try query.finish()
         let exchange = context.exchange
-        let read = try plan(request, accept: exchange.headers("Accept"), context)
-        if let after, let answer = try longPoll?.hold(read.target.open, after, read.format.tagSuffix, context) {
-            return answer
+        let read: PlannedRead
+        if let known = try knownRead(of: name, context) {
+            read = known
+        } else {
+            var query = query
+            let request = try ReadRequest(name, path, &query)
+            let after = try AfterCondition(&query)
+            try query.finish()
+            let accept = exchange.headers("Accept")
+            read = try plan(request, accept: accept, context)
+            if let after {
+                let answer = try longPoll?.hold(read.target.open, after, read.format.tagSuffix, context)
+                if let answer { return answer }
+            } else {
+                context.target?.remember(read, accept: accept)
+            }
         }
         if let answer = try early(read, context) { return try Self.cut(answer, exchange) }
         try context.leaveEventThread(for: read.movedBytes)
         if exchange.method == .head, read.isArrayAsItIs, !read.isRelaxed { return try head(read, context) }
         let reservation = try pool.budget.require(read.neededBytes, until: context.deadline)
         return try Self.cut(carryOut(read, reservation, context), exchange)
+    }
+
+    /// What the same request meant before, if the name leads to the same segment still.
+    private func knownRead(of name: SegmentName, _ context: RequestContext) throws -> PlannedRead? {
+        guard let read = context.target?.read(accept: context.exchange.headers("Accept")),
+            try catalog.segment(name, mayBlock: context.mayBlock) === read.target.open
+        else { return nil }
+        return read
     }
 
     /// Finds what a request means, and chooses its form; nothing is copied yet.

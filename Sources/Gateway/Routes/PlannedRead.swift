@@ -76,8 +76,8 @@ struct JSONForm {
     }
 }
 
-/// A read that only has to be carried out: what is picked, in which form, and what that costs.
-struct PlannedRead {
+/// A read that only has to be carried out, once or many times: what is picked, in which form, and what that costs.
+final class PlannedRead: Sendable {
     let target: DataTarget
     /// What is picked; where there are conditions, before they are looked at.
     let excerpt: Excerpt

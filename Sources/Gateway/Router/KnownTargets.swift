@@ -1,0 +1,84 @@
+internal import Locks
+internal import Segments
+
+/// A request target that came before: its route and parameters, read once, and what it means for a segment.
+final class KnownTarget: Sendable {
+    let route: Route
+    let query: Query
+    fileprivate let text: [UInt8]
+    private let plan = Locked<(accept: [String], read: PlannedRead)?>(nil)
+
+    fileprivate init(_ text: UnsafeRawBufferPointer, _ route: Route, _ query: Query) {
+        self.text = Array(text)
+        self.route = route
+        self.query = query
+    }
+
+    /// The read that a GET of it was, if it accepted the same; only good for the segment that it was planned for.
+    func read(accept: [String]) -> PlannedRead? { plan.withLock { $0?.accept == accept ? $0?.read : nil } }
+
+    /// Keeps what was planned, in the place of what was planned before.
+    func remember(_ read: PlannedRead, accept: [String]) { plan.withLock { $0 = (accept, read) } }
+
+    /// Lets go of a read of some segment.
+    fileprivate func forget(if isGone: (OpenSegment) -> Bool) {
+        // What is let go here is unmapped behind the lock.
+        var dropped: PlannedRead?
+        plan.withLock { plan in
+            guard let read = plan?.read, isGone(read.target.open) else { return }
+            dropped = read
+            plan = nil
+        }
+        withExtendedLifetime(dropped) {}
+    }
+}
+
+/// The request targets that came last: most clients ask for few things many times, and to read a target and to plan what
+/// it means takes longer than to do it.
+///
+/// Nothing is decided here. Who may ask for it, and whether the name still leads to the segment, is asked each time.
+final class KnownTargets: Sendable {
+    private let targets = Locked<[Int: KnownTarget]>([:])
+    /// So many are kept; then all are forgotten, and those that matter come again.
+    private static let limit = 1_024
+    /// Longer ones are not kept.
+    private static let mostBytes = 1_024
+
+    /// The target with this text; nil if it did not come before.
+    func find(_ text: UnsafeRawBufferPointer) -> KnownTarget? {
+        let key = Self.key(text)
+        guard let known = targets.withLock({ $0[key] }), known.text.elementsEqual(text) else { return nil }
+        return known
+    }
+
+    /// Keeps a target that was read whole.
+    func remember(_ text: UnsafeRawBufferPointer, _ route: Route, _ query: Query) {
+        guard text.count <= Self.mostBytes else { return }
+        let target = KnownTarget(text, route, query)
+        // What is let go here is unmapped behind the lock.
+        var dropped: [Int: KnownTarget] = [:]
+        targets.withLock { targets in
+            if targets.count >= Self.limit { swap(&targets, &dropped) }
+            targets[Self.key(text)] = target
+        }
+        withExtendedLifetime(dropped) {}
+    }
+
+    /// Lets go of all that was planned for a segment, which keeps its memory.
+    func forget(_ open: OpenSegment) {
+        for target in targets.withLock({ Array($0.values) }) { target.forget { $0 === open } }
+    }
+
+    /// Lets go of what was planned for segments whose names lead elsewhere by now.
+    func tidy() {
+        for target in targets.withLock({ Array($0.values) }) {
+            target.forget { (try? $0.segment.isCurrent()) != true }
+        }
+    }
+
+    private static func key(_ text: UnsafeRawBufferPointer) -> Int {
+        var hasher = Hasher()
+        hasher.combine(bytes: text)
+        return hasher.finalize()
+    }
+}
