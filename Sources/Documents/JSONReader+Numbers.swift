@@ -39,6 +39,31 @@ extension JSONReader {
         return Self.double(magnitude, isNegative: isNegative)
     }
 
+    /// Checks a number as ``number()`` does, and computes nothing.
+    mutating func skipNumber() throws(JSONError) {
+        var next = offset
+        if bytes[next] == UInt8(ascii: "-") { next += 1 }
+        let first = next
+        skipDigits(from: &next)
+        if next == first { throw unexpected("a digit", at: next) }
+        if next > first + 1, bytes[first] == UInt8(ascii: "0") {
+            throw unexpected("no digit behind a leading zero", at: first + 1)
+        }
+        if next < bytes.count, bytes[next] == UInt8(ascii: ".") {
+            next += 1
+            let fraction = next
+            skipDigits(from: &next)
+            if next == fraction { throw unexpected("a digit behind the point", at: next) }
+        }
+        if next < bytes.count, bytes[next] | 0x20 == UInt8(ascii: "e") { _ = try takeExponent(from: &next) }
+        offset = next
+    }
+
+    @inline(__always)
+    private func skipDigits(from next: inout Int) {
+        while next < bytes.count, bytes[next] &- UInt8(ascii: "0") < 10 { next += 1 }
+    }
+
     /// Appends digits to a mantissa, which wraps where it has more than 19.
     @inline(__always)
     private func takeDigits(_ mantissa: UInt64, from next: inout Int) -> UInt64 {

@@ -108,7 +108,7 @@ package struct JSONReader {
             try beginArray()
             while try nextElement() { _ = try skip() }
         case .string: _ = try skipString()
-        case .number: _ = try number()
+        case .number: try skipNumber()
         case .bool: _ = try bool()
         case .null: try null()
         }

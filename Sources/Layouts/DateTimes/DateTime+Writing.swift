@@ -70,6 +70,7 @@ package enum DateTime {
         to text: inout ByteBuffer
     ) {
         let (year, month, day) = Calendar.civil(days: days)
+        if (0...9_999).contains(year) { return writeUsual(Int(year), month, day, secondOfDay, to: &text) }
         writeDate(year: year, month: month, day: day, to: &text)
         text.append(UInt8(ascii: "T"))
         writeTwo(secondOfDay / 3_600, to: &text)
@@ -77,6 +78,36 @@ package enum DateTime {
         writeTwo(secondOfDay / 60 % 60, to: &text)
         text.append(UInt8(ascii: ":"))
         writeTwo(secondOfDay % 60, to: &text)
+    }
+
+    /// Writes `2024-01-01T00:00:00` at once, for almost all years have four digits.
+    private static func writeUsual(
+        _ year: Int,
+        _ month: Int,
+        _ day: Int,
+        _ secondOfDay: Int,
+        to text: inout ByteBuffer
+    ) {
+        text.append(count: 19) { bytes in
+            func store(_ value: Int, at offset: Int) {
+                let tens = (value &* 103) &>> 10
+                bytes[offset] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: tens)
+                bytes[offset + 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value &- 10 &* tens)
+            }
+            let (hours, rest) = secondOfDay.quotientAndRemainder(dividingBy: 3_600)
+            store(year / 100, at: 0)
+            store(year % 100, at: 2)
+            bytes[4] = UInt8(ascii: "-")
+            store(month, at: 5)
+            bytes[7] = UInt8(ascii: "-")
+            store(day, at: 8)
+            bytes[10] = UInt8(ascii: "T")
+            store(hours, at: 11)
+            bytes[13] = UInt8(ascii: ":")
+            store(rest / 60, at: 14)
+            bytes[16] = UInt8(ascii: ":")
+            store(rest % 60, at: 17)
+        }
     }
 
     private static func writeDate(

@@ -6,11 +6,14 @@ struct ElementReader {
     private let dtype: DType
     private let zone: TimeZone?
     private let fields: [(reader: ElementReader, field: DType.Field)]
+    /// Whether the elements are doubles in this machine's order, most of all that is written: they go straight there.
+    private let areDoubles: Bool
 
     /// Instants without an offset are local time of a zone, if they belong to one.
     init(_ dtype: DType, zone: TimeZone? = nil) {
         self.dtype = dtype
         self.zone = zone
+        areDoubles = dtype.element == .float64 && !dtype.isBigEndian
         fields = dtype.fields.map { (ElementReader($0.dtype), $0) }
     }
 
@@ -19,11 +22,14 @@ struct ElementReader {
         if case .structured = dtype.element { return try readFields(&reader, into: place) }
         let start = reader.offset
         let kind = try ArrayJSON.parsing(&reader) { reader throws(JSONError) in try reader.peek() }
-        let store = ElementStore(dtype: dtype, place: place, zone: zone)
+        var store: ElementStore { ElementStore(dtype: dtype, place: place, zone: zone) }
         let fits: Bool
         switch kind {
         case .number:
             let number = try ArrayJSON.parsing(&reader) { reader throws(JSONError) in try reader.number() }
+            if areDoubles, case .double(let value) = number {
+                return place.storeBytes(of: value, as: Double.self)
+            }
             fits = store.number(number)
         case .string:
             let text = try ArrayJSON.parsing(&reader) { reader throws(JSONError) in try reader.string() }
