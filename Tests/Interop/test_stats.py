@@ -220,6 +220,29 @@ def test_of_each_bucket_the_least_and_the_greatest(gateway):
     assert list(got) == wanted + [array[-1]]
 
 
+def test_it_says_which_rows_are_left(gateway):
+    array = RANDOM.normal(size=10_000)
+    array[4321] = 99
+    put(gateway, "a", array)
+    got = thinned(gateway, "a/data?max_points=100&rows=1&slice=1000:9000").json()
+    assert got["data"] == list(array[1000:9000][got["rows"]]) and 3321 in got["rows"]
+    assert len(got["rows"]) <= 100 and sorted(set(got["rows"])) == got["rows"]
+    assert thinned(gateway, "a/data?max_points=3&rows=1&slice=5:8").json()["rows"] == [0, 1, 2]
+    for query in ("max_points=100", "max_points=100&rows=0", "rows=1&slice=:3"):
+        assert "rows" not in thinned(gateway, f"a/data?{query}").json()
+    answer = gateway.request("POST", "/query", {"reads": [{"segment": "a", "max_points": 3, "rows": True}]})
+    assert answer.json()["reads"][0]["value"]["rows"] == [0, 5000, 9999]
+    gateway.create("left-s", {"kind": "series", "dtype": "i4", "index": ["a", "b", "c", "d"]}, data=[4, 1, 3, 2])
+    assert thinned(gateway, "left-s/data?where=values>2&rows=1").json()["rows"] == [0, 2]
+    columns = [{"name": "x", "dtype": "i4"}, {"name": "y", "dtype": "i4"}]
+    layout = {"kind": "dataframe", "columns": columns, "index": 4}
+    gateway.create("left-f", layout, data=[[4, 0], [1, 0], [3, 0], [2, 0]])
+    assert thinned(gateway, "left-f/data?where=x<4&where=x>1&slice=1:&rows=1").json()["rows"] == [1, 2]
+    assert set(thinned(gateway, "left-f/data?where=x<3&orient=columns&rows=1").json()) == {"x", "y"}
+    gateway.create("left-d", {"kind": "dataarray", "dtype": "f8", "dims": ["t", "x"], "shape": [50, 2]}, fill=0)
+    assert len(thinned(gateway, "left-d/data?max_points=10&rows=1&slice=:,0").json()["rows"]) <= 10
+
+
 def test_few_rows_come_as_they_are(gateway):
     array = np.arange(10.0)
     put(gateway, "a", array)

@@ -99,6 +99,8 @@ struct DataReading {
     struct Copied: ~Copyable {
         let excerpt: Excerpt
         let copy: PartsCopy
+        /// Which rows of the selection they are; nil for all.
+        var rows: [Int]?
         /// Nil where no snapshot was wanted.
         let snapshot: Snapshot?
     }
@@ -113,7 +115,7 @@ struct DataReading {
         let prefix = try Self.prefix(read.excerpt, read.format)
         let copy = try PartsCopy(read.parts, prefix: prefix, pool: pool, reservation)
         let snapshot = try take(copy.snapshotParts(read.parts), of: read, context)
-        return Copied(excerpt: read.excerpt, copy: copy, snapshot: snapshot)
+        return Copied(excerpt: read.excerpt, copy: copy, rows: nil, snapshot: snapshot)
     }
 
     /// A snapshot, or, where the client wants none, what there is; nil for the latter.
@@ -149,7 +151,7 @@ struct DataReading {
             }
         }
         withExtendedLifetime(all) {}
-        return Copied(excerpt: excerpt, copy: copy, snapshot: snapshot)
+        return Copied(excerpt: excerpt, copy: copy, rows: rows, snapshot: snapshot)
     }
 
     /// The rows that are left of all that were copied.
@@ -204,6 +206,7 @@ struct DataReading {
             options: form.options,
             orientation: form.orientation,
             tellsDTypes: form.tellsDTypes,
+            rows: form.tellsRows ? copied.rows : nil,
             attrs: attrs
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)

@@ -33,7 +33,7 @@ struct ReadRequest {
         self.path = path
         selection = try SelectionRequest(&query)
         format = nil
-        form = JSONForm(options: try JSONOptions(&query), orientation: .split, tellsDTypes: false)
+        form = JSONForm(options: try JSONOptions(&query), orientation: .split, tellsDTypes: false, tellsRows: false)
         isRelaxed = false
         mostPoints = nil
     }
@@ -45,7 +45,7 @@ struct ReadRequest {
         name = try object.takeSegment()
         path = try object.takeMember()
         selection = try SelectionRequest(&object)
-        let names = ["format", "nan", "int64", "timedelta", "text", "orient", "dtypes", "max_points"]
+        let names = ["format", "nan", "int64", "timedelta", "text", "orient", "dtypes", "rows", "max_points"]
         var query = try Query(names, of: &object)
         format = query.take("format")
         form = try JSONForm(&query)
@@ -60,12 +60,15 @@ struct JSONForm {
     let options: JSONOptions
     let orientation: ExcerptJSON.Orientation
     let tellsDTypes: Bool
+    /// Whether it says which rows are left of the selection.
+    let tellsRows: Bool
 
     /// A form of these parts.
-    init(options: JSONOptions, orientation: ExcerptJSON.Orientation, tellsDTypes: Bool) {
+    init(options: JSONOptions, orientation: ExcerptJSON.Orientation, tellsDTypes: Bool, tellsRows: Bool) {
         self.options = options
         self.orientation = orientation
         self.tellsDTypes = tellsDTypes
+        self.tellsRows = tellsRows
     }
 
     /// Takes the parameters.
@@ -73,6 +76,7 @@ struct JSONForm {
         options = try JSONOptions(&query)
         orientation = try query.take("orient", from: [("split", .split), ("columns", .columns)], default: .split)
         tellsDTypes = try query.take("dtypes", from: [("0", false), ("1", true)], default: false)
+        tellsRows = try query.take("rows", from: [("0", false), ("1", true)], default: false)
     }
 }
 

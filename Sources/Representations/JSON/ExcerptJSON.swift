@@ -15,6 +15,8 @@ package struct ExcerptJSON {
     private let options: JSONOptions
     private let orientation: Orientation
     private let tellsDTypes: Bool
+    /// Which rows of a selection they are, to be said; nil if not.
+    private let rows: [Int]?
     /// The attributes of the segment, for a dataarray that is all of it.
     private let attrs: String
     /// Where the packed bytes of a part begin.
@@ -25,12 +27,14 @@ package struct ExcerptJSON {
         options: JSONOptions,
         orientation: Orientation = .split,
         tellsDTypes: Bool = false,
+        rows: [Int]? = nil,
         attrs: String = "{}",
         bytes: @escaping (Int) -> UnsafeRawPointer
     ) {
         self.options = options
         self.orientation = orientation
         self.tellsDTypes = tellsDTypes
+        self.rows = rows
         self.attrs = attrs
         self.bytes = bytes
     }
@@ -78,7 +82,15 @@ package struct ExcerptJSON {
         json.shape(part.shape)
         json.key("data")
         writeData(part, to: &json)
+        writeNumbers(to: &json)
         json.endObject()
+    }
+
+    /// Says which rows they are.
+    private func writeNumbers(to json: inout JSONWriter) {
+        guard let rows else { return }
+        json.key("rows")
+        json.shape(rows)
     }
 
     private func writeBase64(_ part: Excerpt.Part, to json: inout JSONWriter) {
@@ -114,6 +126,7 @@ package struct ExcerptJSON {
         LabelsJSON.write(try series.index.load(), shape: series.index.shape, options: options, to: &json)
         json.key("data")
         writeData(series.values, to: &json)
+        writeNumbers(to: &json)
         json.endObject()
     }
 
@@ -145,6 +158,7 @@ package struct ExcerptJSON {
         json.endObject()
         json.key("data")
         writeData(array.values, to: &json)
+        writeNumbers(to: &json)
         json.endObject()
     }
 
@@ -176,6 +190,7 @@ extension ExcerptJSON {
         json.key("data")
         writeRows(frame, to: &json)
         if tellsDTypes { writeDTypes(frame, to: &json) }
+        writeNumbers(to: &json)
         json.endObject()
     }
 
