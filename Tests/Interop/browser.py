@@ -13,7 +13,8 @@ SIZES = {"desktop": (1200, 760), "phone": (360, 720)}
 # What the page itself reports of the policy that it breaks.
 WATCH = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective + " " + event.blockedURI));
+document.addEventListener("securitypolicyviolation",
+    (event) => violations.push(event.violatedDirective + " " + event.blockedURI));
 """
 
 
@@ -59,7 +60,7 @@ class Browser:
         """Fails if a page broke its policy, threw, or asked anybody else."""
         for context in self.contexts:
             for page in context.pages:
-                assert page.wrong == []
+                assert page.wrong == [], page.wrong
                 assert page.evaluate("violations") == []
                 assert [url for url in page.asked if not url.startswith(page.origin)] == []
 
@@ -95,7 +96,8 @@ def segment_row(page, name):
 def cell(page, row, column=0):
     """A cell of the grid, by position; it is there only while it is in sight."""
     return page.locator(
-        f"[role=row][aria-rowindex='{row + 2}']:not([hidden]) [role=gridcell][aria-colindex='{column + 2}']:not([hidden])"
+        f"[role=row][aria-rowindex='{row + 2}']:not([hidden]) "
+        f"[role=gridcell][aria-colindex='{column + 2}']:not([hidden])"
     )
 
 
@@ -118,8 +120,12 @@ def pixel(page, across, down):
             const canvas = document.querySelector(".chart canvas");
             const ratio = devicePixelRatio;
             const [left, top] = [64, 10];
-            const x = left + across * (canvas.clientWidth - left - 12), y = top + down * (canvas.clientHeight - top - 28);
-            return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data].slice(0, 3);
+            const x = left + across * (canvas.clientWidth - left - 12);
+            const y = top + down * (canvas.clientHeight - top - 28);
+            // Read from a copy: of a canvas that is read often the browser complains.
+            const copy = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+            copy.drawImage(canvas, -Math.round(x * ratio), -Math.round(y * ratio));
+            return [...copy.getImageData(0, 0, 1, 1).data].slice(0, 3);
         }""",
         [across, down],
     )

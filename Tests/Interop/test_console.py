@@ -223,7 +223,7 @@ def test_light_and_dark_wide_and_narrow(place, browser, scheme, size):
 
 
 def test_all_that_can_be_used_has_a_name(place, browser):
-    nameless = """() => [...document.querySelectorAll("button, input, select, textarea, a, canvas, table, meter, [role]")]
+    nameless = """() => [...document.querySelectorAll("button, input, select, textarea, a, canvas, meter, [role]")]
         .filter((one) => one.checkVisibility() && one.ariaHidden !== "true")
         .filter((one) => !["presentation", "row", "rowgroup", "status", "alert"].includes(one.getAttribute("role")))
         .filter((element) => !(element.getAttribute("aria-label") || element.labels?.length

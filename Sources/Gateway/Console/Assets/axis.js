@@ -31,17 +31,19 @@ export class Axis {
     return this.offset / (this.total - this.view) * (this.extent - this.view);
   }
 
+  /** Goes a way in pixels, however long. */
+  by(way) { this.offset = this.clamped(this.offset + way); }
+
   /**
-   * The element was scrolled to a position. Short ways are pixels, as everywhere; long ones, with the thumb of the
-   * scroll bar, are parts of the whole.
+   * The element was scrolled to a position: by a finger, then ways are pixels, or with the thumb of the scroll bar,
+   * then they are parts of the whole.
    */
-  scrolled(position) {
+  scrolled(position, isByFinger) {
     const way = position - this.position;
     this.position = position;
-    if (!this.isScaled) this.offset = position;
-    else if (Math.abs(way) < this.view && position > 0 && position < this.extent - this.view - 1) this.offset += way;
-    else this.offset = position / (this.extent - this.view) * (this.total - this.view);
-    this.offset = this.clamped(this.offset);
+    if (!this.isScaled) this.offset = this.clamped(position);
+    else if (isByFinger) this.by(way);
+    else if (way) this.offset = this.clamped(position / (this.extent - this.view) * (this.total - this.view));
   }
 
   /** Moves so that a stretch is seen. */

@@ -1,5 +1,7 @@
 // The cells of a table, read in blocks as they come into sight.
 
+import { exactStringify } from "./exact.js";
+
 const blockRows = 128;
 const blockColumns = 32;
 const mostBlocks = 96;
@@ -26,11 +28,11 @@ export class Blocks {
   /** Says what is in sight; reads what is missing of it and stops reading what is not in sight any more. */
   want(row, rowEnd, column, columnEnd) {
     this.wanted = [];
-    const end = (count, size, stop) => Math.floor((Math.min(stop, count) - 1) / size);
-    for (let down = Math.floor(row / blockRows); down <= end(this.rows, blockRows, rowEnd); down += 1) {
-      for (let across = Math.floor(column / blockColumns); across <= end(this.columns, blockColumns, columnEnd); across += 1) {
-        this.wanted.push([down, across]);
-      }
+    const part = (size, start, end) => [Math.floor(start / size), Math.ceil(end / size)];
+    const [top, bottom] = part(blockRows, row, Math.min(rowEnd, this.rows));
+    const [left, right] = part(blockColumns, column, Math.min(columnEnd, this.columns));
+    for (let down = top; down < bottom; down += 1) {
+      for (let across = left; across < right; across += 1) this.wanted.push([down, across]);
     }
     const keys = new Set(this.wanted.map((place) => place.join(" ")));
     for (const [key, controller] of this.requests) if (!keys.has(key)) controller.abort();
@@ -83,7 +85,8 @@ export class Blocks {
     const now = performance.now();
     const values = rows.flat().map((value, place) => {
       const before = old?.[place];
-      const isSame = !before || JSON.stringify(before.value) === JSON.stringify(value);
+      const isSame = !before || Object.is(before.value, value)
+        || (typeof value === "object" && exactStringify(before.value) === exactStringify(value));
       return { value, etag, changedAt: isSame ? before?.changedAt ?? 0 : now };
     });
     this.blocks.delete(key);

@@ -10,7 +10,9 @@ export function ticks(low, high, about) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
   const found = [];
-  for (let place = Math.ceil(low / step); place * step <= high * (1 + 1e-12); place += 1) found.push(Number((place * step).toPrecision(12)));
+  for (let place = Math.ceil(low / step); place * step <= high * (1 + 1e-12); place += 1) {
+    found.push(Number((place * step).toPrecision(12)));
+  }
   return found;
 }
 
@@ -31,22 +33,24 @@ export class Chart {
     this.observer = new ResizeObserver(() => this.render());
     this.observer.observe(this.element);
     this.margins = { left: 64, right: 12, top: 10, bottom: 28 };
-    this.scheme = matchMedia("(prefers-color-scheme: dark)");
-    this.scheme.addEventListener("change", this.render);
-    document.addEventListener("themechange", this.render);
+    this.closing = new AbortController();
+    const { signal } = this.closing;
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", this.render, { signal });
+    document.addEventListener("themechange", this.render, { signal });
   }
 
   close() {
     this.observer.disconnect();
     this.render.cancel();
-    this.scheme.removeEventListener("change", this.render);
-    document.removeEventListener("themechange", this.render);
+    this.closing.abort();
   }
 
   /** Where the drawing goes, in CSS pixels. */
   get box() {
     const { left, right, top, bottom } = this.margins;
-    return { left, top, width: Math.max(10, this.canvas.clientWidth - left - right), height: Math.max(10, this.canvas.clientHeight - top - bottom) };
+    const { clientWidth, clientHeight } = this.canvas;
+    const [width, height] = [clientWidth - left - right, clientHeight - top - bottom].map((size) => Math.max(10, size));
+    return { left, top, width, height };
   }
 
   draw() {
@@ -115,7 +119,8 @@ export class Chart {
     const outer = this.canvas.getBoundingClientRect();
     const { left, top, width, height } = this.box;
     const within = (value) => Math.max(0, Math.min(1, value));
-    return { x: within((event.clientX - outer.left - left) / width), y: within((event.clientY - outer.top - top) / height) };
+    const [x, y] = [event.clientX - outer.left - left, event.clientY - outer.top - top];
+    return { x: within(x / width), y: within(y / height) };
   }
 
   down(event) {

@@ -3,20 +3,20 @@
 import { sendJSON } from "./api.js";
 import { dialog } from "./dialogs.js";
 import { field, h } from "./dom.js";
+import { exactParse } from "./exact.js";
 import { json as pretty } from "./format.js";
 
 const kinds = ["ndarray", "series", "dataframe", "dataarray", "struct", "list", "json", "bytes"];
-const dtypes = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8",
-  "bool", "complex128", "datetime64[ns]", "timedelta64[ns]", "U8", "S8"];
+const dtypes = `float64 float32 float16 bfloat16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool complex128
+  datetime64[ns] timedelta64[ns] U8 S8`.split(/\s+/);
 
 /** Labels as typed: a number, JSON, or words with commas between them. */
 export function labels(text) {
   const typed = text.trim();
   if (typed === "") throw new Error("expected labels: a number, JSON, or words with commas between them");
-  if (/^\d+$/.test(typed)) return Number(typed);
-  if (/^[[{]/.test(typed)) return JSON.parse(typed);
+  if (/^(\d+$|[[{])/.test(typed)) return exactParse(typed);
   const words = typed.split(",").map((word) => word.trim());
-  return words.every((word) => /^-?\d+$/.test(word)) ? words.map(Number) : words;
+  return words.every((word) => /^-?(0|[1-9]\d*)$/.test(word)) ? words.map(exactParse) : words;
 }
 
 const whole = (text) => {
@@ -26,15 +26,19 @@ const whole = (text) => {
 
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
+const extents = (text) => (text.trim() === "" ? [] : text.split(/[,×x]/).map(whole));
+
 /** The fields of each kind, and the layout that they make. */
 const forms = {
-  ndarray: { fields: ["dtype", "shape"], layout: (f) => ({ dtype: f.dtype, shape: f.shape.trim() === "" ? [] : f.shape.split(/[,×x]/).map(whole) }) },
+  ndarray: { fields: ["dtype", "shape"], layout: (f) => ({ dtype: f.dtype, shape: extents(f.shape) }) },
   series: { fields: ["dtype", "index"], layout: (f) => ({ dtype: f.dtype, index: labels(f.index) }) },
-  dataframe: { fields: ["columns", "index"], layout: (f) => ({ columns: lines(f.columns).map(column), index: labels(f.index) }) },
+  dataframe: { fields: ["columns", "index"],
+    layout: (f) => ({ columns: lines(f.columns).map(column), index: labels(f.index) }) },
   dataarray: { fields: ["dtype", "dims"], layout: (f) => dimensions(f) },
   struct: { fields: [], layout: () => ({ members: { bids: { kind: "ndarray", dtype: "float64", shape: [10, 2] } } }) },
   list: { fields: [], layout: () => ({ item: { kind: "ndarray", dtype: "float64", shape: [3] }, count: 2 }) },
-  json: { fields: ["value", "capacity"], layout: (f) => ({ value: JSON.parse(f.value), ...(f.capacity.trim() ? { capacity: whole(f.capacity) } : {}) }) },
+  json: { fields: ["value", "capacity"],
+    layout: (f) => ({ value: exactParse(f.value), ...(f.capacity.trim() && { capacity: whole(f.capacity) }) }) },
   bytes: { fields: ["size"], layout: (f) => ({ size: whole(f.size) }) },
 };
 
@@ -55,26 +59,27 @@ function dimensions(f) {
 
 /** Asks for a new segment and creates it; gives its name, or nil. */
 export async function createSegment() {
-  const input = (properties) => h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "mono", ...properties });
+  const input = (properties) =>
+    h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "mono", ...properties });
+  const area = (value) => h("textarea", { class: "mono", rows: 3, spellcheck: "false", value });
   const name = input({ required: true, pattern: "[A-Za-z0-9_\\-][A-Za-z0-9_.\\-]*", maxlength: 200 });
   const kind = h("select", {}, kinds.map((text) => h("option", {}, text)));
   const fields = {
-    dtype: [input({ value: "float64", list: "dtypes" }), "dtype"], shape: [input({ value: "3, 5" }), "shape", "extents, with commas between them"],
-    index: [input({ value: "a, b, c" }), "index", "a number, words with commas, or JSON"],
-    columns: [h("textarea", { class: "mono", rows: 3, spellcheck: "false", value: "price float64\nqty int32" }), "columns", "a name and a dtype in each line"],
-    dims: [h("textarea", { class: "mono", rows: 3, spellcheck: "false", value: "city: Bern, Oslo\nhour: 24" }), "dims", "a name and its labels in each line"],
-    value: [h("textarea", { class: "mono", rows: 3, spellcheck: "false", value: "{}" }), "value"], capacity: [input({ value: "4096" }), "capacity", "bytes"], size: [input({ value: "4096" }), "size", "bytes"],
+    dtype: [input({ value: "float64", list: "dtypes" })],
+    shape: [input({ value: "3, 5" }), "extents, with commas between them"],
+    index: [input({ value: "a, b, c" }), "a number, words with commas, or JSON"],
+    columns: [area("price float64\nqty int32"), "a name and a dtype in each line"],
+    dims: [area("city: Bern, Oslo\nhour: 24"), "a name and its labels in each line"],
+    value: [area("{}")], capacity: [input({ value: "4096" }), "bytes"], size: [input({ value: "4096" }), "bytes"],
   };
-  const labelled = Object.entries(fields).map(([key, [control, title, hint]]) => [key, field(title, control, hint)]);
+  const labelled = Object.entries(fields).map(([key, [control, hint]]) => [key, field(key, control, hint)]);
   const fill = input({ placeholder: "0" });
   const ttl = input({ placeholder: "none", inputmode: "decimal" });
   const pinned = h("input", { type: "checkbox" });
   const json = h("textarea", { class: "mono", rows: 9, spellcheck: "false", "aria-label": "JSON of the request" });
   const state = h("small", { role: "status" });
-  let isByHand = false;
   const write = () => {
     for (const [key, label] of labelled) label.hidden = !forms[kind.value].fields.includes(key);
-    if (isByHand) return;
     try {
       const typed = Object.fromEntries(Object.entries(fields).map(([key, [control]]) => [key, control.value]));
       const request = { name: name.value, layout: { kind: kind.value, ...forms[kind.value].layout(typed) } };
@@ -85,10 +90,14 @@ export async function createSegment() {
       state.textContent = "written by the form; change it here and it stays as you write it";
     } catch (error) { state.textContent = error.message; }
   };
-  json.addEventListener("input", () => { isByHand = true; state.textContent = "written by hand"; });
-  const form = h("div", { class: "create", oninput: (event) => { if (event.target !== json) { isByHand = false; write(); } } },
-    h("div", {}, field("name", name), field("kind", kind), labelled.map(([, label]) => label), field("fill", fill, "one value for all"),
-      field("ttl", ttl, "seconds until it is unlinked"), h("label", { class: "check" }, pinned, " pinned: it keeps its name while a gateway runs"),
+  const changed = (event) => {
+    if (event.target === json) state.textContent = "written by hand";
+    else write();
+  };
+  const form = h("div", { class: "create", oninput: changed },
+    h("div", {}, field("name", name), field("kind", kind), labelled.map(([, label]) => label),
+      field("fill", fill, "one value for all"), field("ttl", ttl, "seconds until it is unlinked"),
+      h("label", { class: "check" }, pinned, " pinned: it keeps its name while a gateway runs"),
       h("datalist", { id: "dtypes" }, dtypes.map((dtype) => h("option", { value: dtype })))),
     h("div", {}, h("span", {}, "POST /segments"), json, state));
   write();
@@ -101,5 +110,5 @@ export async function createSegment() {
 }
 
 function scalar(text) {
-  try { return JSON.parse(text); } catch { return text; }
+  try { return exactParse(text); } catch { return text; }
 }

@@ -2,26 +2,39 @@
 
 import { h } from "./dom.js";
 import { dtypeName } from "./dtypes.js";
+import { exactParse } from "./exact.js";
 import { bytes, count, json, shape } from "./format.js";
 
-/** The tab, of a description with `attached`. */
-export function detailsPanel(description) {
-  const { writer, mmap, attached } = description;
-  const facts = [
-    ["Name", description.name], ["UUID", description.uuid], ["Kind", description.alias ? `${description.kind} (${description.alias.kind})` : description.kind],
-    ["Data", `${bytes(description.nbytes)} (${count(description.nbytes)} bytes)`], ["In shared memory", bytes(description.size)],
-    ["Sequence", String(description.sequence)], ["Created", description.created], ["Modified", description.modified],
-    ["Expires", description.expires ?? "never"], ["Mode, owner, group", `${description.mode}, ${description.uid}, ${description.gid}`],
-    ["Pinned", description.pinned ? "yes" : "no"], ["Writer", `${writer.state}, last was process ${writer.pid}`],
-    ["Interrupted writes", String(writer.interrupted_writes)], ["Damaged", writer.damaged ? "yes" : "no"], ["File", mmap.path],
-  ];
-  return h("div", { class: "panel scrolls" },
-    h("dl", { class: "facts" }, facts.map(([key, value]) => [h("dt", {}, key), h("dd", { class: "mono" }, value)])),
-    h("h3", {}, "Attached processes"), attachedList(attached),
-    h("h3", {}, "Layout"), h("pre", { tabindex: "0", "aria-label": "Layout" }, json(description.layout)),
-    h("h3", {}, "Attributes"), h("pre", { tabindex: "0", "aria-label": "Attributes" }, json(description.attrs)),
-    h("h3", {}, "Buffers"), buffers(mmap.buffers));
+/** The tab, of the JSON of a description with `attached`; `describe` shows a newer one of the same segment. */
+export class DetailsPanel {
+  constructor(text) {
+    const { layout, attrs, mmap } = exactParse(text);
+    this.facts = h("div", {});
+    this.element = h("div", { class: "panel scrolls" }, this.facts,
+      h("h3", {}, "Layout"), h("pre", { tabindex: "0", "aria-label": "Layout" }, json(layout)),
+      h("h3", {}, "Attributes"), h("pre", { tabindex: "0", "aria-label": "Attributes" }, json(attrs)),
+      h("h3", {}, "Buffers"), buffers(mmap.buffers));
+    this.describe(JSON.parse(text));
+  }
+
+  describe(description) {
+    this.facts.replaceChildren(
+      h("dl", { class: "facts" },
+        facts(description).map(([key, value]) => [h("dt", {}, key), h("dd", { class: "mono" }, value)])),
+      h("h3", {}, "Attached processes"), attachedList(description.attached));
+  }
 }
+
+const facts = ({ alias, kind, nbytes, writer, ...description }) => [
+  ["Name", description.name], ["UUID", description.uuid], ["Kind", alias ? `${kind} (${alias.kind})` : kind],
+  ["Data", `${bytes(nbytes)} (${count(nbytes)} bytes)`], ["In shared memory", bytes(description.size)],
+  ["Sequence", String(description.sequence)], ["Created", description.created], ["Modified", description.modified],
+  ["Expires", description.expires ?? "never"],
+  ["Mode, owner, group", `${description.mode}, ${description.uid}, ${description.gid}`],
+  ["Pinned", description.pinned ? "yes" : "no"], ["Writer", `${writer.state}, last was process ${writer.pid}`],
+  ["Interrupted writes", String(writer.interrupted_writes)], ["Damaged", writer.damaged ? "yes" : "no"],
+  ["File", description.mmap.path],
+];
 
 function attachedList(attached) {
   if (!attached) return h("p", { class: "quiet" }, "not known");

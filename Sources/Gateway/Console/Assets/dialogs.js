@@ -42,5 +42,6 @@ export function dialog({ title, body, choices, submit, isWide }) {
 }
 
 /** Asks before something that cannot be undone; true if it is wanted. */
-export const confirmed = async (title, text, doing) =>
-  await dialog({ title, body: h("p", {}, text), choices: [{ text: doing, value: true, isMain: true, isDanger: true }] }) === true;
+export const confirmed = async (title, text, doing) => await dialog({
+  title, body: h("p", {}, text), choices: [{ text: doing, value: true, isMain: true, isDanger: true }],
+}) === true;

@@ -1,5 +1,7 @@
 // Element types: what their values look like, how one is typed in, and how bytes of them become numbers.
 
+import { exactStringify } from "./exact.js";
+
 /** A dtype in short words: `float32` for `<f4`. */
 export function dtypeName(dtype) {
   if (Array.isArray(dtype)) return `{${dtype.map(([name, type]) => `${name}: ${dtypeName(type)}`).join(", ")}}`;
@@ -36,18 +38,17 @@ export const isNumeric = (dtype) => "iufcm".includes(family(dtype));
 export function exactText(value, dtype) {
   switch (family(dtype)) {
   case "f":
-    if (typeof value !== "number") return value === null ? "NaN" : value === "Infinity" ? "inf" : value === "-Infinity" ? "-inf" : String(value);
-    return floatText(value);
+    if (typeof value === "number") return floatText(value);
+    return value === null ? "NaN" : String(value).replace("Infinity", "inf");
   case "c": return Array.isArray(value) ? complexText(value) : String(value);
   case "M": case "m": return value === null ? "NaT" : String(value);
-  case "V": return JSON.stringify(value);
-  default: return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  default: return typeof value === "object" && value !== null ? exactStringify(value) : String(value);
   }
 }
 
 /** The text of a value for a cell: floats of 64 bits are cut to nine digits. */
 export function cellText(value, dtype) {
-  if (family(dtype) === "f" && typeof value === "number") return floatText(Number(value.toPrecision(9)));
+  if (family(dtype) === "f" && typeof value === "number" && value !== 0) return floatText(Number(value.toPrecision(9)));
   return exactText(value, dtype);
 }
 
@@ -62,7 +63,7 @@ function complexText([real, imaginary]) {
   return `${part(real)}${/^[-+]/.test(second) ? "" : "+"}${second}j`;
 }
 
-/** The JSON of what was typed into a cell; integers keep all their digits. Throws an Error that says what is expected. */
+/** The JSON of what was typed into a cell, with all its digits. Throws an Error that says what is expected. */
 export function typedJSON(text, dtype) {
   const typed = text.trim();
   switch (family(dtype)) {
@@ -95,58 +96,47 @@ function floatJSON(typed) {
   if (/^-inf(inity)?$/i.test(typed)) return '"-Infinity"';
   const value = Number(typed);
   if (typed === "" || Number.isNaN(value)) throw new Error("expected a number, nan, inf or -inf");
-  return /^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(typed) ? typed : Object.is(value, -0) ? "-0.0" : String(value);
+  if (Object.is(value, -0)) return "-0.0";
+  return /^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(typed) ? typed : String(value);
 }
 
 /** Packed elements as numbers to draw: complex ones by their magnitude, NaT as NaN. */
 export function toNumbers(buffer, dtype) {
-  const view = new DataView(buffer);
   const kind = family(dtype);
   const size = dtype === "bfloat16" ? 2 : Number(/\d+/.exec(dtype)[0]);
-  const read = reader(view, kind, size, !String(dtype).startsWith(">"), dtype === "bfloat16");
-  const numbers = new Float64Array(buffer.byteLength / size);
-  for (let place = 0; place < numbers.length; place += 1) numbers[place] = read(place * size);
-  return numbers;
-}
-
-const notATime = -(2n ** 63n);
-
-function reader(view, kind, size, little, isBrain) {
-  switch (`${kind}${size}`) {
-  case "b1": case "u1": return (at) => view.getUint8(at);
-  case "i1": return (at) => view.getInt8(at);
-  case "i2": return (at) => view.getInt16(at, little);
-  case "u2": return (at) => view.getUint16(at, little);
-  case "i4": return (at) => view.getInt32(at, little);
-  case "u4": return (at) => view.getUint32(at, little);
-  case "i8": return (at) => Number(view.getBigInt64(at, little));
-  case "u8": return (at) => Number(view.getBigUint64(at, little));
-  case "M8": case "m8": return (at) => {
-    const value = view.getBigInt64(at, little);
-    return value === notATime ? NaN : Number(value);
-  };
-  case "f2": return isBrain ? (at) => brainFloat(view.getUint16(at, little)) : (at) => halfFloat(view.getUint16(at, little));
-  case "f4": return (at) => view.getFloat32(at, little);
-  case "f8": return (at) => view.getFloat64(at, little);
-  case "c8": return (at) => Math.hypot(view.getFloat32(at, little), view.getFloat32(at + 4, little));
-  case "c16": return (at) => Math.hypot(view.getFloat64(at, little), view.getFloat64(at + 8, little));
+  const part = kind === "c" ? size / 2 : size;
+  if (String(dtype).startsWith(">")) swap(new Uint8Array(buffer), part);
+  const numbers = (of, change) =>
+    (change ? Float64Array.from(new of(buffer), change) : new Float64Array(new of(buffer)));
+  switch (kind + size) {
+  case "b1": case "u1": return numbers(Uint8Array);
+  case "i1": return numbers(Int8Array);
+  case "i2": return numbers(Int16Array);
+  case "u2": return numbers(Uint16Array);
+  case "i4": return numbers(Int32Array);
+  case "u4": return numbers(Uint32Array);
+  case "i8": return numbers(BigInt64Array, Number);
+  case "u8": return numbers(BigUint64Array, Number);
+  case "M8": case "m8": return numbers(BigInt64Array, (value) => (value === notATime ? NaN : Number(value)));
+  case "f2": return dtype === "bfloat16" ? new Float64Array(brainFloats(buffer)) : numbers(Float16Array);
+  case "f4": return numbers(Float32Array);
+  case "f8": return new Float64Array(buffer);
+  case "c8": return magnitudes(new Float32Array(buffer));
+  case "c16": return magnitudes(new Float64Array(buffer));
   default: throw new Error(`no numbers are drawn of ${kind}${size}`);
   }
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
+const notATime = -(2n ** 63n);
 
-function brainFloat(bits) {
-  scratch.setUint16(0, bits);
-  scratch.setUint16(2, 0);
-  return scratch.getFloat32(0);
-}
+const magnitudes = (parts) =>
+  Float64Array.from({ length: parts.length / 2 }, (_, place) => Math.hypot(parts[2 * place], parts[2 * place + 1]));
 
-function halfFloat(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** A bfloat16 is the upper half of a float32. */
+const brainFloats = (buffer) =>
+  new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
+
+/** Turns each element from big to little end. */
+function swap(bytes, size) {
+  for (let start = 0; start < bytes.length; start += size) bytes.subarray(start, start + size).reverse();
 }

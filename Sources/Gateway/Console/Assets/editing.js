@@ -48,7 +48,9 @@ export function editCell({ cell, name, address, dtype, seen, label, done }) {
   const pane = cell.closest(".pane");
   const box = cell.getBoundingClientRect();
   const outer = pane.getBoundingClientRect();
-  const input = h("input", { class: "editor", value: seen.text, "aria-label": `New value of ${label}`, spellcheck: "false", autocomplete: "off" });
+  const input = h("input", {
+    class: "editor", value: seen.text, "aria-label": `New value of ${label}`, spellcheck: "false", autocomplete: "off",
+  });
   input.style.left = `${box.left - outer.left}px`;
   input.style.top = `${box.top - outer.top}px`;
   input.style.width = `${Math.max(box.width, 110)}px`;

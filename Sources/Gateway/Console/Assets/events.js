@@ -1,6 +1,7 @@
 // Changes as they happen. Server-sent events are read with fetch, for EventSource cannot send a token.
 
 import { call } from "./api.js";
+import { h, setText } from "./dom.js";
 
 const pollMs = 1000;
 const longestPauseMs = 8000;
@@ -52,6 +53,18 @@ export function follow(path, { seen, happened, state, poll }) {
     abort?.abort();
     document.removeEventListener("visibilitychange", hidden);
   };
+}
+
+const words = { live: "live", polling: "asked every second", waiting: "no connection", unlinked: "unlinked" };
+
+/** Says how a page is connected. */
+export class Link {
+  constructor() { this.element = h("span", { class: "link" }); }
+
+  show(state) {
+    this.element.className = `link ${state}`;
+    setText(this.element, words[state]);
+  }
 }
 
 const visible = () => new Promise((resolve) => {

@@ -1,5 +1,7 @@
 // Numbers, sizes and times as people read them.
 
+import { exactStringify } from "./exact.js";
+
 const grouped = new Intl.NumberFormat("en-US");
 
 /** 1234567 as 1,234,567. */
@@ -23,8 +25,8 @@ export function rate(perSecond) {
 }
 
 /** JSON over several lines, with lists of plain values on one. */
-export const json = (value) =>
-  JSON.stringify(value, null, 2).replace(/\[\n\s*[^[\]{}]*?\]/g, (list) => list.replace(/\n\s*/g, " ").replace(/^\[ | \]$/g, (end) => end.trim()));
+export const json = (value) => exactStringify(value, 2).replace(/\[\n\s*[^[\]{}]*?\]/g,
+  (list) => list.replace(/\n\s*/g, " ").replace(/^\[ | \]$/g, (end) => end.trim()));
 
 /** How long ago an instant was. */
 export function age(instant) {
@@ -39,6 +41,6 @@ export function age(instant) {
 export function short(number, digits = 5) {
   if (!Number.isFinite(number)) return number > 0 ? "∞" : number < 0 ? "−∞" : "NaN";
   const size = Math.abs(number);
-  if (size !== 0 && (size >= 10 ** (digits + 2) || size < 1e-4)) return Number(number.toPrecision(digits)).toExponential();
-  return String(Number(number.toPrecision(digits)));
+  const rounded = Number(number.toPrecision(digits));
+  return size !== 0 && (size >= 10 ** (digits + 2) || size < 1e-4) ? rounded.toExponential() : String(rounded);
 }

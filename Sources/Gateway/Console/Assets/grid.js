@@ -1,4 +1,4 @@
-// A table of any size of which only what is in sight exists. Rows have one height; what is scrolled is an empty element.
+// A table of any size of which only what is in sight exists. Rows have one height; an empty element is scrolled.
 
 import { Axis } from "./axis.js";
 import { framed, h, newId, setText } from "./dom.js";
@@ -6,6 +6,8 @@ import { framed, h, newId, setText } from "./dom.js";
 const rowHeight = 22;
 const headHeight = 24;
 const flashMs = 700;
+
+const newCell = (role) => h("div", { role, class: "cell" });
 
 /**
  * A grid. `source` has `rows`, `columns`, `cell(row, column)` as `{text, isNumber, changedAt}` or nil, `rowLabel(row)`,
@@ -28,7 +30,9 @@ export class Grid {
     this.headLine.append(this.corner);
     this.pane = h("div", { class: "pane", role: "presentation" }, this.headLine);
     this.extent = h("div", { class: "extent", role: "presentation" }, this.pane);
-    this.scroller = h("div", { class: "scroller", role: "presentation", tabindex: "-1", onscroll: () => this.scrolled() }, this.extent);
+    this.scroller = h("div", { class: "scroller", role: "presentation", tabindex: "-1", onscroll: () => this.scrolled(),
+      ontouchstart: () => { this.isByFinger = true; } }, this.extent);
+    this.scroller.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.element = h("div", {
       class: "grid", role: "grid", tabindex: "0", "aria-label": label,
       onkeydown: (event) => this.key(event), onpointerdown: (event) => this.pressed(event),
@@ -72,10 +76,22 @@ export class Grid {
   }
 
   scrolled() {
-    this.vertical.scrolled(this.scroller.scrollTop);
-    this.horizontal.scrolled(this.scroller.scrollLeft);
+    this.vertical.scrolled(this.scroller.scrollTop, this.isByFinger);
+    this.horizontal.scrolled(this.scroller.scrollLeft, this.isByFinger);
     clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => this.place(), 200);
+    this.quiet = setTimeout(() => { this.isByFinger = false; this.place(); }, 200);
+    this.render();
+  }
+
+  /** Where the element is shorter than what it stands for, the wheel goes its way here, in pixels. */
+  wheel(event) {
+    if (event.ctrlKey || !(this.vertical.isScaled || this.horizontal.isScaled)) return;
+    event.preventDefault();
+    const unit = [1, rowHeight, this.vertical.view][event.deltaMode];
+    const [across, down] = event.shiftKey && !event.deltaX ? [event.deltaY, 0] : [event.deltaX, event.deltaY];
+    this.vertical.by(down * unit);
+    this.horizontal.by(across * unit);
+    this.place();
     this.render();
   }
 
@@ -118,7 +134,7 @@ export class Grid {
     this.corner.style.width = `${this.labelWidth}px`;
     setText(this.corner, this.source.corner ?? "");
     for (let column = first; column < end; column += 1) {
-      const head = this.heads[column - first] ??= this.headLine.appendChild(h("div", { role: "columnheader", class: "cell" }));
+      const head = this.heads[column - first] ??= this.headLine.appendChild(newCell("columnheader"));
       this.put(head, column);
       const text = this.source.columnLabel(column) ?? "";
       setText(head, text);
@@ -148,7 +164,7 @@ export class Grid {
     line.label.classList.toggle("active", row === this.cursor.row);
     let fading = false;
     for (let column = first; column < end; column += 1) {
-      const cell = line.cells[column - first] ??= line.element.appendChild(h("div", { role: "gridcell", class: "cell" }));
+      const cell = line.cells[column - first] ??= line.element.appendChild(newCell("gridcell"));
       this.put(cell, column);
       const content = this.source.cell(row, column);
       setText(cell, content?.text ?? "·");
@@ -173,11 +189,14 @@ export class Grid {
     let label = 3;
     for (let column = columns[0]; column < columns[1]; column += 1) {
       text = Math.max(text, Math.min(26, this.source.columnLabel(column)?.length ?? 0));
-      for (let row = rows[0]; row < rows[1]; row += 1) text = Math.max(text, Math.min(30, this.source.cell(row, column)?.text.length ?? 0));
+      for (let row = rows[0]; row < rows[1]; row += 1) {
+        text = Math.max(text, Math.min(30, this.source.cell(row, column)?.text.length ?? 0));
+      }
     }
     for (let row = rows[0]; row < rows[1]; row += 1) label = Math.max(label, this.source.rowLabel(row)?.length ?? 0);
     const most = Math.floor(Math.min(30, this.scroller.clientWidth * 0.45 / 7.3));
-    const wanted = [text * 7.3 + 16, Math.min(most, Math.max(label, (this.source.corner ?? "").length)) * 7.3 + 16];
+    const corner = (this.source.corner ?? "").length;
+    const wanted = [text * 7.3 + 16, Math.min(most, Math.max(label, corner)) * 7.3 + 16];
     const old = this.measured ? [this.width, this.labelWidth] : [0, 0];
     const now = wanted.map((width, place) => Math.max(old[place], Math.ceil(width)));
     this.measured = 1;
@@ -186,6 +205,8 @@ export class Grid {
     [this.width, this.labelWidth] = now;
     this.horizontal.offset = first * this.width;
     this.layout();
+    // The cell with the cursor does not slip out of sight.
+    if (this.elementOf(this.cursor)) this.reveal();
     this.render();
   }
 
@@ -216,10 +237,15 @@ export class Grid {
     if (!this.source?.rows || !this.source.columns) return;
     this.cursor.row = Math.max(0, Math.min(Math.round(row), this.source.rows - 1));
     this.cursor.column = Math.max(0, Math.min(Math.round(column), this.source.columns - 1));
-    this.vertical.reveal(this.cursor.row * rowHeight, (this.cursor.row + 1) * rowHeight);
-    this.horizontal.reveal(this.cursor.column * this.width, (this.cursor.column + 1) * this.width);
-    this.place();
+    this.reveal();
     this.draw();
+  }
+
+  reveal() {
+    const { row, column } = this.cursor;
+    this.vertical.reveal(row * rowHeight, (row + 1) * rowHeight);
+    this.horizontal.reveal(column * this.width, (column + 1) * this.width);
+    this.place();
   }
 
   pressed(event) {

@@ -34,15 +34,10 @@ export class GridPanel {
   constructor({ canWrite }) {
     this.status = h("output", { class: "status mono" });
     this.alert = h("span", { class: "error", role: "alert" });
-    this.goTo = h("input", { type: "text", inputmode: "numeric", class: "goto", placeholder: "row", "aria-label": "Go to row", autocomplete: "off",
-      onkeydown: (event) => {
-        if (event.key === "Escape") this.grid.element.focus();
-        if (event.key !== "Enter") return;
-        const row = Number(this.goTo.value.replace(/[,_\s]/g, ""));
-        if (!Number.isInteger(row)) return notice("expected the number of a row, from 0 on", true);
-        this.grid.go(row < 0 ? this.source.rows + row : row, this.grid.cursor.column);
-        this.grid.element.focus();
-      } });
+    this.goTo = h("input", {
+      inputmode: "numeric", class: "goto", placeholder: "row", "aria-label": "Go to row", autocomplete: "off",
+      onkeydown: (event) => this.goToKey(event),
+    });
     this.grid = new Grid({ label: "data", active: (row, column) => this.tell(row, column),
       edit: canWrite ? (row, column, cell) => this.edit(row, column, cell) : null });
     this.element = h("div", { class: "panel fill" }, this.grid.element,
@@ -55,7 +50,8 @@ export class GridPanel {
     this.source = new Source(view, choice, () => this.grid.render(), (error) => setText(this.alert, error.message),
       () => setText(this.alert, ""));
     this.view = view;
-    this.grid.show(this.source, `${view.title}, ${count(this.source.rows)} rows, ${count(this.source.columns)} columns`);
+    const { rows, columns } = this.source;
+    this.grid.show(this.source, `${view.title}, ${count(rows)} rows, ${count(columns)} columns`);
   }
 
   update() { this.source?.blocks.invalidate(); }
@@ -65,11 +61,20 @@ export class GridPanel {
     this.grid.close();
   }
 
+  goToKey(event) {
+    if (event.key === "Escape") this.grid.element.focus();
+    if (event.key !== "Enter") return;
+    const row = Number(this.goTo.value.replace(/[,_\s]/g, ""));
+    if (!Number.isInteger(row)) return notice("expected the number of a row, from 0 on", true);
+    this.grid.go(row < 0 ? this.source.rows + row : row, this.grid.cursor.column);
+    this.grid.element.focus();
+  }
+
   tell(row, column) {
-    const found = this.source.blocks.cell(row, column);
     if (!this.source.rows || !this.source.columns) return setText(this.status, "nothing in it");
-    const label = this.labelOf(row, column);
-    setText(this.status, `[${this.cursorText(row, column)}] ${label} = ${found ? exactText(found.value, columnType(this.view, column)) : "…"}`);
+    const found = this.source.blocks.cell(row, column);
+    const value = found ? exactText(found.value, columnType(this.view, column)) : "…";
+    setText(this.status, `[${this.cursorText(row, column)}] ${this.labelOf(row, column)} = ${value}`);
   }
 
   cursorText(row, column) {
@@ -88,7 +93,8 @@ export class GridPanel {
     const dtype = columnType(this.view, column);
     const source = this.source;
     editCell({
-      cell, name: this.view.name, address: cellAddress(this.view, this.choice, row, column), dtype, label: `row ${this.labelOf(row, column)}`,
+      cell, name: this.view.name, address: cellAddress(this.view, this.choice, row, column), dtype,
+      label: `row ${this.labelOf(row, column)}`,
       seen: { text: exactText(found.value, dtype), etag: found.etag },
       done: (move) => {
         this.grid.element.focus({ preventScroll: true });
@@ -103,15 +109,18 @@ class Source {
   constructor(view, choice, changed, failed, read) {
     this.view = view;
     [this.rows, this.columns] = extent(view, choice);
-    this.corner = choice.row === null ? "" : view.dims[choice.row] + (choice.column !== null && view.kind !== "frame" ? ` \\ ${view.dims[choice.column]}` : "");
+    const dims = view.kind === "frame" ? [choice.row] : [choice.row, choice.column];
+    this.corner = dims.filter((dim) => dim !== null).map((dim) => view.dims[dim]).join(" \\ ");
     this.blocks = new Blocks({
       rows: this.rows, columns: this.columns, failed,
       load: (rows, columns, signal) => rectangle(view, choice, rows, columns, signal),
       changed: () => { read(); changed(); },
     });
     const abort = this.abort = new AbortController();
-    this.rowTexts = new LabelCache((from, to) => rowLabels(view, choice, from, Math.min(to, this.rows), abort.signal), changed);
-    this.columnTexts = new LabelCache((from, to) => columnLabels(view, choice, from, Math.min(to, this.columns), abort.signal), changed);
+    const texts = (labels, size) => new LabelCache(
+      (from, to) => labels(view, choice, from, Math.min(to, size), abort.signal), changed);
+    this.rowTexts = texts(rowLabels, this.rows);
+    this.columnTexts = texts(columnLabels, this.columns);
   }
 
   want(row, rowEnd, column, columnEnd) {

@@ -4,9 +4,11 @@ import { dialog } from "./dialogs.js";
 import { h } from "./dom.js";
 
 const list = [
-  ["/", "filter the segments"], ["n", "create a segment"], ["↑ ↓", "from segment to segment, from cell to cell"], ["Enter", "open the segment, edit the cell"],
-  ["Esc", "leave the cell, the field, the dialog; then back to the list"], ["g", "go to a row"], ["1 … 5", "the tabs of a segment"],
-  ["PgUp PgDn Home End", "further, with Ctrl to the ends"], ["← → + − 0", "in a plot: move, closer, further, all"], ["t", "light, dark, as the system"], ["?", "this list"],
+  ["/", "filter the segments"], ["n", "create a segment"], ["↑ ↓", "from segment to segment, from cell to cell"],
+  ["Enter", "open the segment, edit the cell"], ["g", "go to a row"], ["1 … 5", "the tabs of a segment"],
+  ["Esc", "leave the cell, the field, the dialog; then back to the list"],
+  ["PgUp PgDn Home End", "further, with Ctrl to the ends"], ["← → ↑ ↓ + − 0", "in a plot: move, closer, further, all"],
+  ["t", "light, dark, as the system"], ["?", "this list"],
 ];
 
 /** Shows which keys there are. */
@@ -19,8 +21,8 @@ export const showKeys = () => dialog({
 /** Listens for them; `changeTheme` is called for `t`. */
 export function startKeys(changeTheme) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input, select, textarea")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
     const press = (selector) => document.querySelector(selector)?.click();
     const focus = (selector) => document.querySelector(selector)?.focus();
     const filter = () => {
@@ -28,7 +30,10 @@ export function startKeys(changeTheme) {
       location.hash = "#/";
       addEventListener("pagechange", () => focus("#filter"), { once: true });
     };
-    const actions = { "/": filter, "?": showKeys, n: () => press("#create"), g: () => focus(".goto"), t: changeTheme, Escape: () => { location.hash = "#/"; } };
+    const actions = {
+      "/": filter, "?": showKeys, n: () => press("#create"), g: () => focus(".goto"), t: changeTheme,
+      Escape: () => { location.hash = "#/"; },
+    };
     const action = actions[event.key] ?? (/^[1-5]$/.test(event.key) ? () => {
       const tab = document.querySelectorAll("[role=tab]")[event.key - 1];
       if (tab && !tab.disabled) tab.click();

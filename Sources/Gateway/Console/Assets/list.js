@@ -4,7 +4,7 @@ import { getJSON, segmentPath } from "./api.js";
 import { createSegment } from "./create.js";
 import { framed, h, notice, setText } from "./dom.js";
 import { dtypeName } from "./dtypes.js";
-import { follow } from "./events.js";
+import { follow, Link } from "./events.js";
 import { age, bytes, count, rate, shape } from "./format.js";
 import { summary } from "./model.js";
 
@@ -54,14 +54,14 @@ export class ListPage {
       "aria-label": "Filter by name", autocomplete: "off", spellcheck: "false", oninput: () => this.paint(),
       onkeydown: (event) => this.filterKey(event) });
     this.total = h("span", { class: "quiet", role: "status" });
-    this.link = h("span", { class: "link" });
+    this.link = new Link();
     this.heads = columns.map((column) => h("th", { scope: "col", class: classOf(column) },
       h("button", { type: "button", onclick: () => this.sortBy(column.key) }, column.title)));
     this.body = h("tbody", { onkeydown: (event) => this.rowKey(event) });
     this.empty = h("p", { class: "quiet empty", hidden: true });
     this.place.replaceChildren(h("div", { class: "list" },
       h("div", { class: "tools" },
-        h("h1", {}, "Segments"), this.filter, this.total, h("span", { class: "gap" }), this.link,
+        h("h1", {}, "Segments"), this.filter, this.total, h("span", { class: "gap" }), this.link.element,
         h("button", { type: "button", class: "main", id: "create", onclick: () => this.create() }, "Create…")),
       h("div", { class: "table-box" },
         h("table", { "aria-label": "Segments" }, h("thead", {}, h("tr", {}, this.heads)), this.body)), this.empty));
@@ -82,8 +82,7 @@ export class ListPage {
   }
 
   connected(state) {
-    this.link.className = `link ${state}`;
-    setText(this.link, { live: "live", polling: "asked every second", waiting: "no connection" }[state]);
+    this.link.show(state);
     this.isLive = state === "live";
     if (this.isLive) this.soon(0);
   }

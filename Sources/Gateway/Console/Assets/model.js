@@ -13,6 +13,7 @@ export class Labels {
     this.path = path;
     this.range = entry?.range ?? null;
     this.dtype = entry?.dtype ?? "<i8";
+    this.zone = entry?.tz;
     this.known = new Map();
   }
 
@@ -46,8 +47,8 @@ function walk(name, layout, path, slots, title, found) {
   const labelsOf = (entry, last) => (entry ? new Labels(name, [...path, ...last], entry) : null);
   switch (layout.kind) {
   case "ndarray":
-    add({ kind: "array", path, dtype: layout.dtype, shape: layout.shape, dims: layout.shape.map((_, axis) => `axis ${axis}`),
-      labels: layout.shape.map(() => null) });
+    add({ kind: "array", path, dtype: layout.dtype, shape: layout.shape, labels: layout.shape.map(() => null),
+      dims: layout.shape.map((_, axis) => `axis ${axis}`) });
     break;
   case "series": {
     const size = labelCount(layout.index);
@@ -71,7 +72,8 @@ function walk(name, layout, path, slots, title, found) {
   case "list": {
     const slot = { title: title ? `item of ${title}` : "item", count: layout.count };
     if (layout.count > 0) {
-      walk(name, layout.item, [...path, "items", { slot: slots.length }], [...slots, slot], `${title ? `${title} ` : ""}[item]`, found);
+      const place = [...path, "items", { slot: slots.length }];
+      walk(name, layout.item, place, [...slots, slot], `${title} [item]`.trim(), found);
     }
     break;
   }
@@ -79,7 +81,7 @@ function walk(name, layout, path, slots, title, found) {
   }
 }
 
-const labelCount = (index) => (index.range ? Math.max(0, Math.ceil((index.range[1] - index.range[0]) / index.range[2])) : index.size);
+const labelCount = ({ range, size }) => (range ? Math.max(0, Math.ceil((range[1] - range[0]) / range[2])) : size);
 
 /** What of a view is on the screen: two dimensions, and a number for each of the others and for each slot. */
 export function firstChoice(view) {
@@ -93,7 +95,8 @@ export function firstChoice(view) {
 }
 
 /** The path of a view, or of a path below it, with the slots' numbers in it. */
-export const resolved = (choice) => (path) => path.map((part) => (typeof part === "object" ? String(choice.slots[part.slot]) : part));
+export const resolved = (choice) => (path) =>
+  path.map((part) => (typeof part === "object" ? String(choice.slots[part.slot]) : part));
 
 /** Layout, dtype and shape in one line. */
 export function summary(layout) {
@@ -102,7 +105,8 @@ export function summary(layout) {
   case "series": return { dtype: layout.dtype, shape: [labelCount(layout.index)] };
   case "dataframe": {
     const kinds = new Set(layout.columns.map((column) => JSON.stringify(column.dtype)));
-    return { dtype: kinds.size === 1 ? layout.columns[0].dtype : null, shape: [labelCount(layout.index), layout.columns.length] };
+    const shape = [labelCount(layout.index), layout.columns.length];
+    return { dtype: kinds.size === 1 ? layout.columns[0].dtype : null, shape };
   }
   case "struct": return { members: Object.keys(layout.members).length };
   case "list": return { members: layout.count };

@@ -15,8 +15,9 @@ export class OtherPanel {
     this.text = h("textarea", { class: "mono json", spellcheck: "false", "aria-label": "JSON value" });
     this.save = h("button", { type: "button", onclick: () => this.write() }, "Write");
     this.dump = h("pre", { tabindex: "0", "aria-label": "Bytes" });
-    this.element = h("div", { class: "panel scrolls" }, this.text, this.dump, h("div", { class: "below" }, this.save, this.alert));
-    this.refresher = new Refresher((signal) => this.read(signal), (result) => this.take(result), (error) => setText(this.alert, error.message));
+    this.element = h("div", { class: "panel scrolls" }, this.text, this.dump,
+      h("div", { class: "below" }, this.save, this.alert));
+    this.refresher = new Refresher(this);
   }
 
   show(view, choice) {
@@ -41,7 +42,6 @@ export class OtherPanel {
   }
 
   take(result) {
-    setText(this.alert, "");
     if (result.bytes) return setText(this.dump, dump(result.bytes, this.view.shape[0]));
     const pretty = readable(result.text);
     // What is being typed is not overwritten; it is written against the state that was seen.
@@ -60,8 +60,9 @@ export class OtherPanel {
     } catch (error) {
       if (error.status !== 412) return notice(error.message, true);
       const now = await (await call(this.path)).text();
-      if (!await confirmed("Changed meanwhile", `It is now ${now.slice(0, 500)}. Write yours in its place?`, "Write mine")) return;
-      try { await sendJSON("PATCH", this.path, this.text.value); } catch (problem) { return notice(problem.message, true); }
+      const what = `It is now ${now.slice(0, 500)}. Write yours in its place?`;
+      if (!await confirmed("Changed meanwhile", what, "Write mine")) return;
+      try { await sendJSON("PATCH", this.path, this.text.value); } catch ({ message }) { return notice(message, true); }
     }
     this.shown = this.text.value;
     notice("written");
@@ -81,7 +82,8 @@ function dump(bytes, size) {
   for (let start = 0; start < bytes.length; start += 16) {
     const part = [...bytes.slice(start, start + 16)];
     const digits = part.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    lines.push(`${start.toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${part.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : ".")).join("")}`);
+    const text = String.fromCharCode(...part).replace(/[^ -~]/g, ".");
+    lines.push(`${start.toString(16).padStart(8, "0")}  ${digits.padEnd(47)}  ${text}`);
   }
   if (size > bytes.length) lines.push(`… ${size - bytes.length} more bytes`);
   return lines.join("\n");

@@ -10,8 +10,8 @@ export const extent = (view, choice) => [
 ];
 
 /** The `slice` of a view: `pick` gives the text for a dimension that is on the screen. */
-export const sliceOf = (view, choice, pick) =>
-  view.dims.map((_, dim) => (dim === choice.row || dim === choice.column ? pick(dim) : String(choice.fixed[dim]))).join(",");
+export const sliceOf = (view, choice, pick) => view.dims.map((_, dim) =>
+  (dim === choice.row || dim === choice.column ? pick(dim) : String(choice.fixed[dim]))).join(",");
 
 /** The element type of a column. */
 export const columnType = (view, column) => (view.kind === "frame" ? view.columns[column].dtype : view.dtype);
@@ -46,18 +46,21 @@ export function cellAddress(view, choice, row, column) {
   return { member: path, slice: sliceOf(view, choice, (dim) => String(dim === choice.row ? row : column)) };
 }
 
+/** The labels of places of a dimension, each as text. */
+export async function labelTexts(view, choice, dim, places, signal) {
+  const labels = dim === null ? null : view.labels[dim];
+  return labels ? labels.at(resolved(choice), places, signal) : places.map(String);
+}
+
+const run = (from, to) => Array.from({ length: to - from }, (_, place) => from + place);
+
 /** The labels of columns: the names of a frame's, else those of the dimension. */
 export async function columnLabels(view, choice, from, to, signal) {
-  const positions = Array.from({ length: to - from }, (_, place) => from + place);
-  if (view.kind === "frame") return positions.map((column) => view.columns[column].name);
+  if (view.kind === "frame") return view.columns.slice(from, to).map(({ name }) => name);
   if (choice.column === null) return [view.column ?? "value"];
-  const labels = view.labels[choice.column];
-  return labels ? labels.at(resolved(choice), positions, signal) : positions.map(String);
+  return labelTexts(view, choice, choice.column, run(from, to), signal);
 }
 
 /** The labels of rows. */
-export async function rowLabels(view, choice, from, to, signal) {
-  const positions = Array.from({ length: to - from }, (_, place) => from + place);
-  const labels = choice.row === null ? null : view.labels[choice.row];
-  return labels ? labels.at(resolved(choice), positions, signal) : positions.map(String);
-}
+export const rowLabels = (view, choice, from, to, signal) =>
+  labelTexts(view, choice, choice.row, run(from, to), signal);

@@ -1,9 +1,11 @@
 // Reads again what is drawn: one request at a time, and once more if something changed meanwhile.
 
-/** `read(signal)` gives what `show(result)` draws. */
+import { setText } from "./dom.js";
+
+/** What `panel.read(signal)` gives goes to `panel.take(result)`; what went wrong is said in `panel.alert`. */
 export class Refresher {
-  constructor(read, show, failed) {
-    Object.assign(this, { read, show, failed });
+  constructor(panel) {
+    this.panel = panel;
     this.isDirty = false;
     this.controller = null;
   }
@@ -25,10 +27,12 @@ export class Refresher {
       this.isDirty = false;
       const controller = this.controller = new AbortController();
       try {
-        const result = await this.read(controller.signal);
-        if (!controller.signal.aborted) this.show(result);
+        const result = await this.panel.read(controller.signal);
+        if (controller.signal.aborted) continue;
+        setText(this.panel.alert, "");
+        this.panel.take(result);
       } catch (error) {
-        if (!controller.signal.aborted) this.failed(error);
+        if (!controller.signal.aborted) setText(this.panel.alert, error.message);
       }
     }
     this.controller = null;

@@ -1,43 +1,48 @@
-// Numbers to draw: as many as there is room for, however many there are. Every n-th element is read.
-//
-// All that draws comes through here, so that a gateway that thins out by itself changes this file alone.
+// Numbers to draw: as many as there is room for, however many there are.
 
 import { call, dataPath, getJSON } from "./api.js";
-import { toNumbers } from "./dtypes.js";
+import { family, toNumbers } from "./dtypes.js";
 import { resolved } from "./model.js";
 import { sliceOf } from "./reader.js";
 
-/** Every how many elements of a half-open range, for at most so many points. */
-export const stepFor = ([from, to], points) => Math.max(1, Math.ceil((to - from) / points));
-
 /**
- * The numbers of ranges of the dimensions on the screen: `{numbers, extents, steps}` in the order of the
- * dimensions. `windows` maps a dimension to `{range, points}`.
+ * The numbers along the rows of a view, all of one state: `{lines, places}`, of an array one line, of a frame those of
+ * some columns. The gateway thins them out, so that each spike is among them, and says in which places they are.
  */
-export async function sampleArray(view, choice, windows, signal) {
-  const steps = new Map([...windows].map(([dim, { range, points }]) => [dim, stepFor(range, points)]));
+export async function sampleLines(view, choice, columns, [from, to], points, signal) {
+  const isFrame = view.kind === "frame";
+  const slice = isFrame ? `${from}:${to}` : sliceOf(view, choice, () => `${from}:${to}`);
+  const names = isFrame ? JSON.stringify(columns.map((column) => view.columns[column].name)) : undefined;
+  const parameters = { slice, columns: names, max_points: points, rows: 1, nan: "string" };
+  const { data, rows } = await getJSON(dataPath(view.name, resolved(choice)(view.path), parameters), { signal });
+  const number = isFrame || family(view.dtype) !== "M" ? numberOf : Date.parse;
+  const lines = isFrame ? columns.map((_, place) => data.map((row) => number(row[place]))) : [data.map(number)];
+  return { lines, places: rows.map((row) => from + row) };
+}
+
+/** The number of a value of the JSON form: of a complex one the magnitude. */
+function numberOf(value) {
+  if (Array.isArray(value)) return Math.hypot(...value.map(numberOf));
+  return value === null ? NaN : Number(value);
+}
+
+/** The numbers of two ranges of an array, every n-th of each: `{numbers, extents, steps}`, row by row. */
+export async function sampleCells(view, choice, ranges, points, signal) {
+  const steps = ranges.map(([from, to], place) => Math.max(1, Math.ceil((to - from) / points[place])));
   const slice = sliceOf(view, choice, (dim) => {
-    const window = windows.get(dim);
-    return window ? `${window.range[0]}:${window.range[1]}:${steps.get(dim)}` : String(choice.fixed[dim]);
+    const place = dim === choice.row ? 0 : 1;
+    return `${ranges[place].join(":")}:${steps[place]}`;
   });
-  const path = dataPath(view.name, resolved(choice)(view.path), { slice, format: "raw" });
-  const response = await call(path, { signal });
+  const response = await call(dataPath(view.name, resolved(choice)(view.path), { slice, format: "raw" }), { signal });
   const numbers = toNumbers(await response.arrayBuffer(), view.dtype);
-  return { numbers, steps, extents: response.headers.get("Shm-Shape").split(",").map(Number) };
+  const extents = response.headers.get("Shm-Shape").split(",").map(Number);
+  return choice.row < choice.column ? { numbers, extents, steps } : { ...transposed(numbers, extents), steps };
 }
 
-/** The numbers of columns of a frame over a range of rows, all of one state: `{lines, step}`. */
-export async function sampleColumns(view, choice, columns, range, points, signal) {
-  const step = stepFor(range, points);
-  const names = columns.map((column) => view.columns[column].name);
-  const parameters = { slice: `${range[0]}:${range[1]}:${step}`, columns: JSON.stringify(names), nan: "string" };
-  const { data } = await getJSON(dataPath(view.name, resolved(choice)(view.path), parameters), { signal });
-  return { step, lines: names.map((_, place) => Float64Array.from(data, (row) => number(row[place]))) };
-}
-
-function number(value) {
-  if (typeof value === "number") return value;
-  if (Array.isArray(value)) return Math.hypot(number(value[0]), number(value[1]));
-  if (value === true || value === false) return Number(value);
-  return value === "Infinity" ? Infinity : value === "-Infinity" ? -Infinity : NaN;
+function transposed(numbers, [rows, columns]) {
+  const turned = new Float64Array(numbers.length);
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) turned[column * rows + row] = numbers[row * columns + column];
+  }
+  return { numbers: turned, extents: [columns, rows] };
 }

@@ -1,11 +1,11 @@
 // The page of one segment.
 
 import { call, getJSON, Problem, segmentPath } from "./api.js";
-import { detailsPanel } from "./details.js";
+import { DetailsPanel } from "./details.js";
 import { confirmed } from "./dialogs.js";
 import { h, newId, notice, setText } from "./dom.js";
 import { dtypeName } from "./dtypes.js";
-import { follow } from "./events.js";
+import { follow, Link } from "./events.js";
 import { bytes, shape } from "./format.js";
 import { GridPanel } from "./gridpanel.js";
 import { HeatPanel } from "./heatpanel.js";
@@ -16,7 +16,6 @@ import { sliders } from "./sliders.js";
 import { snippetPanel } from "./snippets.js";
 
 const tabs = [["grid", "Grid"], ["plot", "Plot"], ["heat", "Heat map"], ["layout", "Layout"], ["use", "Use"]];
-const words = { live: "live", polling: "asked every second", waiting: "no connection" };
 // Who is attached, and whether a writer died, change without an event.
 const marksMs = 3000;
 
@@ -54,7 +53,8 @@ export class SegmentPage {
   }
 
   async describe() {
-    this.description = await getJSON(`${this.path}?attached=true`);
+    this.text = await (await call(`${this.path}?attached=true`)).text();
+    this.description = JSON.parse(this.text);
     this.tag = `${this.description.uuid}-${this.description.sequence}`;
     this.views = views(this.description);
   }
@@ -70,7 +70,7 @@ export class SegmentPage {
     const { description } = this;
     const { dtype, shape: extents, members } = summary(description.layout);
     this.sequence = h("b", { class: "mono" }, String(description.sequence));
-    this.link = h("span", { class: "link" });
+    this.link = new Link();
     this.marks = h("span", {});
     this.banner = h("div", { class: "banner", role: "alert", hidden: true });
     const facts = [description.alias?.kind ?? description.kind, dtype && dtypeName(dtype), extents && shape(extents),
@@ -86,12 +86,13 @@ export class SegmentPage {
       h("div", { class: "title" },
         h("a", { href: "#/", class: "back", "aria-label": "All segments" }, "←"), h("h1", { class: "mono" }, this.name),
         h("span", { class: "quiet" }, facts.filter(Boolean).join(" · ")), this.marks,
-        h("span", { class: "gap" }), h("span", { class: "quiet" }, "sequence ", this.sequence), this.link,
+        h("span", { class: "gap" }), h("span", { class: "quiet" }, "sequence ", this.sequence),
+        this.link.element,
         h("button", { type: "button", class: "danger", onclick: () => this.unlink() }, "Unlink…")),
       this.banner, h("div", { class: "tabs", role: "tablist", "aria-label": "Ways to see it" }, this.buttons),
       this.controls, this.body));
     this.paintMarks();
-    if (this.state) this.paintLink();
+    if (this.state) this.link.show(this.state);
     this.chooseView(this.memberNumber);
   }
 
@@ -141,7 +142,7 @@ export class SegmentPage {
   }
 
   newPanel() {
-    if (this.tab === "layout") return { element: detailsPanel(this.description) };
+    if (this.tab === "layout") return new DetailsPanel(this.text);
     if (!this.view) return { element: h("p", { class: "quiet" }, "nothing in it") };
     if (this.tab === "use") return { element: snippetPanel(this.description, this.view, this.choice), isStill: true };
     if (this.tab === "plot") return new PlotPanel();
@@ -184,12 +185,7 @@ export class SegmentPage {
     // What could not be read while there was no connection is read again.
     if (this.state === "waiting" && state !== "waiting") this.panel?.update?.();
     this.state = state;
-    this.paintLink();
-  }
-
-  paintLink() {
-    setText(this.link, this.isGone ? "unlinked" : words[this.state] ?? "");
-    this.link.className = `link ${this.isGone ? "waiting" : this.state}`;
+    this.link.show(this.isGone ? "unlinked" : state);
   }
 
   happened({ event, data }) {
@@ -235,7 +231,7 @@ export class SegmentPage {
     this.isGone = true;
     this.banner.hidden = false;
     setText(this.banner, "It was unlinked. Processes that have mapped it keep it; what you see is what was read last.");
-    this.paintLink();
+    this.link.show("unlinked");
   }
 
   async unlink() {

@@ -4,7 +4,7 @@ import { h, newId, setText } from "./dom.js";
 import { count } from "./format.js";
 import { resolved } from "./model.js";
 
-/** A row of controls for a view; `changed(choice)` is called with each new choice. `uses(dim)` says what is on the screen. */
+/** Controls for a view; `changed(choice)` is called with each new choice. `uses(dim)` says what is on the screen. */
 export function sliders(view, choice, { changed, uses }) {
   const box = h("div", { class: "sliders", role: "group", "aria-label": "Slice" });
   const change = (part) => { choice = { ...choice, ...part }; changed(choice); return choice; };
@@ -28,8 +28,9 @@ export function sliders(view, choice, { changed, uses }) {
 function slider(title, size, value, changed, label) {
   const id = newId();
   const word = h("output", { class: "mono", for: id });
-  const range = h("input", { id, type: "range", min: 0, max: size - 1, value, "aria-label": `${title}, ${count(size)} places` });
-  const number = h("input", { type: "number", min: 0, max: size - 1, value, "aria-label": `${title}, number`, class: "mono" });
+  const input = (properties) => h("input", { min: 0, max: size - 1, value, ...properties });
+  const range = input({ id, type: "range", "aria-label": `${title}, ${count(size)} places` });
+  const number = input({ type: "number", "aria-label": `${title}, number`, class: "mono" });
   const name = async (position) => {
     if (!label) return;
     const text = await label(position).then((texts) => texts[0], () => "");
