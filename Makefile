@@ -51,6 +51,7 @@ sanitize: ## run the Swift tests under the thread and the address sanitizer
 bench: ## measure against the fastest that could do the same (ARGS=--quick for a short run)
 	@Scripts/install-dependencies.sh bench
 	swift build -c release --static-swift-stdlib --scratch-path "$$SCRATCH" --product shmgate
+	SHMGATE_BENCH=1 swift build -c release --static-swift-stdlib --scratch-path "$$SCRATCH" --product LocalBenchmark
 	@source Scripts/venv.sh; make_venv .venv-bench Benchmarks/requirements.txt
 	@binary="$$(swift build -c release --scratch-path "$$SCRATCH" --show-bin-path)/shmgate"; \
 	.venv-bench/bin/python Benchmarks/run.py --gateway "$$binary" $(ARGS)

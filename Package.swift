@@ -138,3 +138,15 @@ if Context.environment["SHMGATE_FUZZ"] != nil {
         ),
     ]
 }
+
+// What `make bench` measures of the libraries; nobody else builds it.
+if Context.environment["SHMGATE_BENCH"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "LocalBenchmark",
+            dependencies: ["Documents", "Layouts", "Representations", "Segments"],
+            path: "Benchmarks/Local",
+            swiftSettings: strict
+        )
+    )
+}

@@ -83,7 +83,13 @@ class Bench:
     @contextmanager
     def asgi_peer(self) -> Iterator[dict[str, Peer]]:
         """The ASGI program over the segments of the gateway."""
-        with running(launch_asgi(self.segments, self.ground.servers), path="/") as peers:
+        with running(launch_asgi("ASGI", "asgi", self.segments, self.ground.servers), path="/") as peers:
+            yield peers
+
+    @contextmanager
+    def tiled_peer(self) -> Iterator[dict[str, Peer]]:
+        """Tiled over the segment `grid` of the gateway."""
+        with running(launch_asgi("Tiled", "tiled_tree", self.segments, self.ground.servers), path="/api/v1/") as peers:
             yield peers
 
     @contextmanager

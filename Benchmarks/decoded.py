@@ -9,8 +9,9 @@ import pyarrow as pa
 
 
 def numbers(body: bytes) -> bytes:
-    """The elements of an array in JSON."""
-    return np.asarray(json.loads(body)["data"], "f8").tobytes()
+    """The elements of an array in JSON, bare or below `data`."""
+    told = json.loads(body)
+    return np.asarray(told["data"] if isinstance(told, dict) else told, "f8").tobytes()
 
 
 def as_frame(values: pd.DataFrame, index) -> bytes:

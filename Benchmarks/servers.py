@@ -78,8 +78,8 @@ def pin(cpus: list[int]):
 
 
 def wait_for(peer: Peer, path: str) -> Peer:
-    """Asks until there is an answer, or without a path until there is a connection, for half a minute."""
-    deadline = time.monotonic() + 30
+    """Asks until there is an answer, or without a path until there is a connection, for a minute."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if peer.process.poll() is not None:
             raise SystemExit(f"{peer.name} ended with status {peer.process.returncode} before it served")
@@ -156,14 +156,14 @@ def launch_static(program: Path, files: Path, threads: int, cpus: list[int]) -> 
     return Peer("libmicrohttpd", port, subprocess.Popen(command, preexec_fn=pin(cpus)))
 
 
-def launch_asgi(segments: Path, cpus: list[int]) -> Peer:
-    """The ASGI program over a directory of segments, which may not answer yet."""
+def launch_asgi(name: str, module: str, segments: Path, cpus: list[int]) -> Peer:
+    """The ASGI program of a module over a directory of segments, which may not answer yet."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "asgi:app", "--app-dir", str(HERE), "--host", HOST]
+    command = [sys.executable, "-m", "uvicorn", f"{module}:app", "--app-dir", str(HERE), "--host", HOST]
     command += ["--port", str(port), "--workers", "2", "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"]
     command += ["--no-access-log", "--no-date-header", "--no-server-header", "--log-level", "warning"]
     environment = os.environ | {"SHMGATE_DIRECTORY": str(segments)}
-    return Peer("ASGI", port, subprocess.Popen(command, env=environment, preexec_fn=pin(cpus)))
+    return Peer(name, port, subprocess.Popen(command, env=environment, preexec_fn=pin(cpus)))
 
 
 @contextmanager

@@ -3,10 +3,15 @@
 import decoded
 import numpy as np
 from bench import Bench
-from roads import Target, read
+from roads import Request, Target, read
 
 STRIDED = "slice=::4,::4&format=raw"
 COLUMNS = "slice=:,100:200&format=raw"
+TILED = {
+    "strided": "/api/v1/array/full/grid?slice=::4,::4&format=application/octet-stream",
+    "columns": "/api/v1/array/full/grid?slice=:,100:200&format=application/octet-stream",
+    "grid-json": "/api/v1/array/full/grid?format=application/json",
+}
 
 
 def run(bench: Bench) -> None:
@@ -34,6 +39,8 @@ def run(bench: Bench) -> None:
             connections=4,
         ),
     ]
-    with bench.static_peers(roads) as files, bench.asgi_peer() as asgi:
-        bench.run(roads, files | asgi)
+    for road in roads:
+        road.requests["Tiled"] = Request(TILED[road.key])
+    with bench.static_peers(roads) as files, bench.asgi_peer() as asgi, bench.tiled_peer() as tiled:
+        bench.run(roads, files | asgi | tiled)
     bench.remove("grid")
