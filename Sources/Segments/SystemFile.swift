@@ -3,9 +3,31 @@ internal import Glibc
 
 /// Bytes to files that an operator names.
 package enum SystemFile {
+    /// Puts something into the places of standard input, output and error where they are closed.
+    ///
+    /// What is opened next would get into them. What this puts there can neither be read nor written.
+    package static func occupyStandardDescriptors() {
+        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(number, F_GETFD) < 0 {
+            _ = open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
     /// Makes a directory; one that is there is as good.
     package static func makeDirectory(_ path: String) throws(SystemError) {
-        if mkdir(path, 0o777) != 0, errno != EEXIST { throw SystemError("mkdir") }
+        if mkdir(path, 0o777) == 0 { return }
+        let code = errno
+        var status = stat()
+        if code == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+        throw SystemError("mkdir", code)
+    }
+
+    /// The paths that begin with a text, as a shell completes them; those of directories end with a slash.
+    package static func paths(_ beginning: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        let escaped = beginning.map { "*?[\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
+        guard glob(escaped + "*", GLOB_MARK, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
     }
 
     /// Writes all bytes.
@@ -27,9 +49,11 @@ package final class InputFile {
     private let file: FileDescriptor
     private var piece = [UInt8](repeating: 0, count: 1 << 20)
 
-    /// Opens a file.
+    /// Opens a file; `-` is standard input.
     package init(_ path: String) throws(SystemError) {
-        let number = retrying { open(path, O_RDONLY | O_CLOEXEC) }
+        let number = retrying {
+            path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC)
+        }
         guard number >= 0 else { throw SystemError("open") }
         file = FileDescriptor(owning: number)
         count = try file.status().get().size

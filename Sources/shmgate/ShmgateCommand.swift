@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gateway
 import Glibc
+import Segments
 
 /// The program.
 @main
@@ -38,6 +39,7 @@ struct ShmgateCommand: ParsableCommand {
 
     /// Runs what the arguments say; a failure has an exit status of its cause.
     static func main() {
+        SystemFile.occupyStandardDescriptors()
         // Who hangs up is an error of a write, and no death.
         signal(SIGPIPE, SIG_IGN)
         do {

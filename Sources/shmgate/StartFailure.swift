@@ -8,7 +8,8 @@ struct StartFailure: Error, CustomStringConvertible {
     enum Cause: Int32 {
         /// Anything else.
         case other = 1
-        /// What was given is no value, no slice, no layout: the gateway's 4xx for which there is no other status.
+        /// What was given is no value, no slice, no layout, or a segment is corrupt: the gateway's 4xx for which there is no
+        /// other status.
         case badInput = 65
         /// A directory, a file or a segment is not there.
         case missing = 66
@@ -35,7 +36,27 @@ struct StartFailure: Error, CustomStringConvertible {
     }
 
     /// Says it on standard error.
-    func tell() { _ = "Error: \(self)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) } }
+    func tell() { Self.tell("Error: \(self)") }
+
+    /// Says on standard error what is no failure.
+    static func warn(_ text: String) { tell("Warning: \(text)") }
+
+    private static func tell(_ line: String) {
+        _ = "\(Output.visible(line))\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    }
+
+    /// A file that cannot be read or written.
+    init(file path: String, _ verb: String, _ error: SystemError) {
+        let cause: Cause =
+            switch error.code {
+            case ENOENT, ENOTDIR: .missing
+            case EACCES, EPERM, EROFS: .notPermitted
+            case EISDIR, EEXIST: verb == "read" ? .missing : .conflict
+            case ENOSPC, EDQUOT: .outOfSpace
+            default: .other
+            }
+        self.init(cause, "Cannot \(verb) \(path): \(error)")
+    }
 
     /// What could not be done with one of several segments.
     init(segment name: SegmentName, _ error: any Error) {

@@ -160,7 +160,13 @@ def test_show(line):
 
 def test_show_obeys_no_escape_of_a_stranger(line):
     line.run("create", "evil", "--layout", '{"kind": "series", "dtype": "S12", "index": ["a\\u001b[31m"]}', "--fill", '"\\u001b]0;x\\u0007"')
-    assert b"\x1b" not in line.run("show", "evil") and b"\x07" not in line.run("show", "evil")
+    column = {"name": "\u001b]0;x\u0007\u009b31m", "dtype": "S4"}
+    line.run("create", "worse", "--layout", json.dumps({"kind": "dataframe", "columns": [column], "index": 1}), "--attrs", json.dumps({"\u009b": "\u009b"}))
+    for name in ("evil", "worse"):
+        shown = line.run("show", name).decode()
+        assert not set("\x1b\x07\x9b") & set(shown), shown
+    done = subprocess.run([binary(), "get", "evil", "--sel", "index=\x9b31m"], capture_output=True, env=line.environment)
+    assert done.returncode == 65 and "31m" in done.stderr.decode() and "\x9b" not in done.stderr.decode()
 
 
 def test_rm_goes_on_and_tells(line):
@@ -372,6 +378,112 @@ def test_a_command_changes_nothing_that_it_was_not_asked_for(local):
     os.unlink(os.path.join(local.directory, "gone"))
     assert local.run("ls", "--names") == b"over\n"
     assert os.path.exists(os.path.join(local.directory, "over"))
+
+
+def test_json_everywhere(line, tmp_path):
+    layout = '{"kind": "ndarray", "dtype": "f8", "shape": [3]}'
+    assert line.json("create", "a", "--layout", layout, "--json")["name"] == "a"
+    assert line.json("cp", "a", "b", "--json")["name"] == "b"
+    assert line.json("cp", "a", tmp_path / "a.npy", "--json") == {"path": f"{tmp_path}/a.npy", "bytes": 152}
+    assert line.json("cp", tmp_path / "a.npy", "c", "--json")["layout"]["shape"] == [3]
+    assert set(line.json("set", "a", "1", "--json")) == {"etag"}
+    assert [item["name"] for item in line.json("ls", "--json")] == ["a", "b", "c"]
+    assert set(line.json("show", "a", "--json")) == {"description", "stats"}
+    assert line.json("get", "a")["data"] == [1.0, 1.0, 1.0]
+    # What was done before a failure is told.
+    assert line.json("rm", "none", "a", "b", "--json", status=66) == ["a", "b"]
+
+
+def test_what_cannot_be_read_or_written(local, tmp_path):
+    local.run("create", "a", "--layout", '{"kind": "bytes", "size": 4}')
+    for file, status in ((tmp_path, 66), (tmp_path / "none", 66), (tmp_path / "none" / "none", 66)):
+        local.run("create", "b", "--layout", f"@{file}", status=status)
+        local.run("set", "a", f"@{file}", status=status)
+    local.run("get", "a", "--output", tmp_path, status=73)
+    local.run("get", "a", "--output", "/dev/full", status=74)
+    local.run("save", "/dev/null", status=73)
+    local.run("save", tmp_path / "none" / "none", status=66)
+    with open(os.path.join(local.directory, "broken"), "wb") as broken:
+        broken.write(b"SHMGATE\0" + bytes(100))
+    for command in ("show", "get", "watch"):
+        local.run(command, "broken", status=65)
+    for option, value in (("--layout", ""), ("--fill", "1 2"), ("--data", '1, "ttl": 1'), ("--attrs", "{")):
+        done = subprocess.run([binary(), "create", "b", "--layout", "{}", option, value], capture_output=True, env=local.environment)
+        assert done.returncode == 65 and done.stderr.startswith(f"Error: {option}: ".encode()), done
+    local.run("show", "a/b", status=65)
+    local.run("show", "a", "--rows=-1", status=64)
+
+
+def test_layouts_come_through_standard_input(local):
+    local.run("create", "a", "--layout", "@-", input=b'{"kind": "bytes", "size": 4}')
+    assert local.json("ls", "--json")[0]["nbytes"] == 4
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "> /dev/full"])
+def test_nothing_else_gets_into_the_place_of_a_closed_descriptor(local, closed):
+    local.run("create", "a", "--layout", '{"kind": "ndarray", "dtype": "f8", "shape": [3]}')
+    for command, isRead in (("ls", False), ("get a", False), ("set a - --json", True)):
+        done = subprocess.run(
+            ["bash", "-c", f"{binary()} {command} {closed}"], input=b"2", capture_output=True, env=local.environment, timeout=60
+        )
+        fails = ">" in closed.replace("2>&-", "") or "<" in closed and isRead
+        assert done.returncode == (0 if not fails else 74 if "full" in closed else 1), done
+        assert bool(done.stderr) == (fails and "2" not in closed), done
+    assert local.json("get", "a")["data"] == [0.0 if "<" in closed else 2.0] * 3
+
+
+def test_half_a_write_is_told(line, tmp_path):
+    line.run("create", "a", "--layout", '{"kind": "ndarray", "dtype": "f8", "shape": [3]}')
+    program = "import os, sys, shmgate as shm\nwith shm.write('a', directory=sys.argv[1]) as array: array[0] = 1; os._exit(0)"
+    python_path = os.path.dirname(os.path.dirname(shm.__file__))
+    subprocess.run(["python3", "-c", program, line.directory], check=True, env={**os.environ, "PYTHONPATH": python_path})
+    for command in (["get", "a"], ["cp", "a", tmp_path / "a.npy"], ["cp", "a", "b"]):
+        done = subprocess.run([binary(), *map(str, command)], capture_output=True, env=line.environment)
+        assert done.returncode == 0 and done.stderr.startswith(b"Warning: a writer of a died"), done
+    assert b"damaged" in line.run("ls", "a") and b"damaged" in line.run("show", "a")
+
+
+def examples():
+    """What the help of each command says can be typed, but for what never ends or is about other machines."""
+    for command in ("ls", "show", "create", "get", "set", "rm", "cp", "save", "restore"):
+        told = subprocess.run([binary(), command, "--help"], capture_output=True, text=True, check=True).stdout
+        lines = [line.strip() for line in told.split("USAGE")[0].splitlines() if line.startswith("  ")]
+        assert lines and all(line.startswith("shmgate ") for line in lines), (command, lines)
+        yield from (line for line in lines if "example.org" not in line)
+
+
+@pytest.mark.parametrize("example", list(examples()))
+def test_examples_work_as_they_are_printed(local, tmp_path, example):
+    dates = {"dtype": "datetime64[s]", "start": "2024-01-30", "periods": 4, "freq": "1D"}
+    columns = [{"name": "price", "dtype": "f8"}, {"name": "qty", "dtype": "f8"}]
+    frame = {"kind": "dataframe", "columns": columns, "index": dates}
+    (tmp_path / "quotes.json").write_text(json.dumps(frame))
+    (tmp_path / "data.json").write_text(json.dumps([[1, 2]] * 4))
+    (tmp_path / "trades.csv").write_text("time,price\n2024-01-30,1.5\n")
+    np.save(tmp_path / "prices.npy", np.ones(20))
+    made = {
+        "prices": {"kind": "ndarray", "dtype": "f8", "shape": [20]},
+        "quotes": frame,
+        "load": {"kind": "series", "dtype": "f8", "index": dates},
+        "ticks": {"kind": "series", "dtype": "f8", "index": 5000},
+        "feed-a": {"kind": "bytes", "size": 1},
+        "tmp-a": {"kind": "bytes", "size": 1},
+    }
+    for name, layout in made.items():
+        local.run("create", name, "--layout", json.dumps(layout))
+    local.run("save", tmp_path / "backup")
+    if example.startswith(("shmgate create", "shmgate restore")) and "--replace" not in example:
+        local.run("rm", *made)
+    tag = local.json("set", "prices", "0", "--json")["etag"] if "$tag" in example else ""
+    os.symlink(binary(), tmp_path / "shmgate")
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {example.replace('/var/backups/shm', 'backup')}"],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**local.environment, "PATH": f"{tmp_path}:{os.environ['PATH']}", "tag": tag},
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, b""), done
 
 
 @pytest.mark.parametrize("command", ["ls", "show", "create", "get", "set", "rm", "watch", "cp", "save", "restore"])

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 import MicroHTTP
 import Segments
 
@@ -26,10 +27,10 @@ struct CopyCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("What is copied.", valueName: "segment|file"))
+    @Argument(help: ArgumentHelp("What is copied.", valueName: "segment|file"), completion: .segmentsAndFiles)
     var source: String
 
-    @Argument(help: ArgumentHelp("What it becomes.", valueName: "segment|file"))
+    @Argument(help: ArgumentHelp("What it becomes.", valueName: "segment|file"), completion: .segmentsAndFiles)
     var target: String
 
     @Flag(help: "Replace the segment that has the name of the target.")
@@ -40,6 +41,9 @@ struct CopyCommand: ParsableCommand {
 
     @Flag(help: "The csv file has no line of names.")
     var noHeader = false
+
+    @Flag(help: "Print what was made as JSON: the description of a segment, the path and the size of a file.")
+    var json = false
 
     @OptionGroup(title: "Where")
     var settings: ClientSettings
@@ -75,20 +79,13 @@ struct CopyCommand: ParsableCommand {
     }
 
     private func export(as form: FileForm, _ client: SegmentClient) throws {
-        try client.download(
-            SegmentClient.path(source, "data"),
-            [("format", form.format)],
-            to: target,
-            as: "copying \(source)"
-        )
+        let count = try client.download(source, [("format", form.format)], to: target, as: "copying")
+        if json { try Output.json(.object(["path": .string(target), "bytes": .number(.integer(Int64(count)))])) }
     }
 
     private func load(_ form: FileForm, _ client: SegmentClient) throws {
-        let file = try LocalFile.reading(source)
-        try put(file.count, form, client) {
-            guard let piece = try file.next() else { throw StartFailure(.other, "\(source) became shorter meanwhile") }
-            return piece
-        }
+        let (count, next) = try LocalFile.reading(source)
+        try put(count, form, client, next: next)
     }
 
     private func loadCSV(_ client: SegmentClient) throws {
@@ -115,6 +112,7 @@ struct CopyCommand: ParsableCommand {
     private func put(_ count: Int, _ form: FileForm, _ client: SegmentClient, next: () throws -> [UInt8]) throws {
         var progress = Progress("copying \(source)", total: count)
         defer { progress.end() }
+        var description: [UInt8] = []
         try withoutActuallyEscaping(next) { next in
             let upload = HTTPClient.Upload(count: count) {
                 let piece = try next()
@@ -127,8 +125,9 @@ struct CopyCommand: ParsableCommand {
                 replace ? [("replace", "true")] : [],
                 headers: [("Content-Type", form.mediaType)],
                 body: upload
-            ) { _ in }
+            ) { description += $0 }
         }
+        if json { try Output.json(SegmentClient.value(of: description)) }
     }
 
     /// A segment into another one.

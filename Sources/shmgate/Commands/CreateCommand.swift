@@ -9,10 +9,10 @@ struct CreateCommand: ParsableCommand {
         commandName: "create",
         abstract: "Make a segment.",
         discussion: """
-            Layouts and values are JSON, or files of it with @ before their names.
+            Layouts and values are JSON, or files of it with @ before their names; @- is standard input.
 
             Examples:
-              shmgate create prices --layout '{"kind": "ndarray", "dtype": "float32", "shape": [3, 5]}' --fill 0
+              shmgate create load --layout '{"kind":"ndarray","dtype":"f4","shape":[9]}'
               shmgate create quotes --layout @quotes.json --data @data.json --replace
               shmgate create scratch --layout '{"kind": "bytes", "size": 4096}' --ttl 60
             """
@@ -26,7 +26,7 @@ struct CreateCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("What every element is; zero otherwise.", valueName: "json")
+        help: ArgumentHelp("What every element is; zero otherwise.", valueName: "json|@file")
     )
     var fill: String?
 
@@ -60,38 +60,53 @@ struct CreateCommand: ParsableCommand {
     @OptionGroup(title: "Where")
     var settings: ClientSettings
 
+    func validate() throws {
+        if let ttl, !ttl.isFinite { throw ValidationError("Expected a number of seconds for --ttl, got \(ttl).") }
+    }
+
     func run() throws {
-        var members: [(String, String)] = [("layout", try Value.text(layout))]
-        if let fill { members.append(("fill", fill)) }
-        if let data { members.append(("data", try Value.text(data))) }
-        if let attrs { members.append(("attrs", try Value.text(attrs))) }
-        if let ttl { members.append(("ttl", "\(ttl)")) }
-        if let mode { members.append(("mode", "\"\(mode)\"")) }
+        var json = JSONWriter()
+        json.beginObject()
+        json.key("name")
+        json.string(name)
+        for (key, argument) in [("layout", layout), ("fill", fill), ("data", data), ("attrs", attrs)] {
+            guard let argument else { continue }
+            let text = try Self.value(argument, of: key)
+            json.key(key)
+            // As it stands, so that no digit is lost.
+            text.withUnsafeBytes { json.raw($0) }
+        }
+        if let ttl {
+            json.key("ttl")
+            json.double(ttl)
+        }
+        if let mode {
+            json.key("mode")
+            json.string(mode)
+        }
         for (key, flag) in [("replace", replace), ("pinned", pinned), ("readonly", readonly)] where flag {
-            members.append((key, "true"))
+            json.key(key)
+            json.bool(true)
         }
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.key("name")
-        writer.string(name)
-        for (key, text) in members {
-            writer.key(key)
-            // As it stands, so that no digit is lost; the gateway says what is wrong with it.
-            writer.raw(text)
-        }
-        writer.endObject()
-        let body = writer.finish().withUnsafeBytes { Array($0) }
+        json.endObject()
+        let body = json.finish().withUnsafeBytes { Array($0) }
         let type = [("Content-Type", "application/json")]
         let answer = try settings.client().send("POST", "/segments", headers: type, body: body)
-        if json { return try Output.json(try SegmentClient.value(of: answer.body)) }
+        if self.json { try Output.json(SegmentClient.value(of: answer.body)) }
     }
-}
 
-/// What stands on a command line in the place of a value.
-enum Value {
-    /// The text itself, or that of the file that is named behind @.
-    static func text(_ argument: String) throws -> String {
-        guard argument.first == "@" else { return argument }
-        return String(decoding: try LocalFile.whole(String(argument.dropFirst())), as: UTF8.self)
+    /// The JSON of an option, or of the file that is named behind @.
+    private static func value(_ argument: String, of option: String) throws -> [UInt8] {
+        let text = argument.first == "@" ? try LocalFile.whole(String(argument.dropFirst())) : Array(argument.utf8)
+        do {
+            try text.withUnsafeBytes { bytes in
+                var reader = JSONReader(bytes)
+                _ = try reader.skip()
+                try reader.finish()
+            }
+        } catch {
+            throw StartFailure(.badInput, "--\(option): \(error)")
+        }
+        return text
     }
 }

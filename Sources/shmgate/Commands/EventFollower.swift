@@ -26,7 +26,7 @@ struct EventFollower {
         while true {
             let reason = try stream(receive)
             // Once for each time that a gateway is away.
-            if pause == Self.shortestPause { tell("\(reason); asking again until there is an answer") }
+            if pause == Self.shortestPause { StartFailure.warn("\(reason); asking again until there is an answer") }
             usleep(pause)
             pause = min(2 * pause, Self.longestPause)
         }
@@ -45,13 +45,11 @@ struct EventFollower {
             } receive: { piece in
                 for event in try reader.take(piece) { try receive(event) }
             }
-            return "The stream has ended"
+            return "the stream has ended"
         } catch let failure as StartFailure
             where hasBegun && (failure.cause == .unavailable || failure.cause == .busy)
         {
             return failure.description
         }
     }
-
-    private func tell(_ text: String) { _ = "\(text).\n".withCString { write(STDERR_FILENO, $0, strlen($0)) } }
 }

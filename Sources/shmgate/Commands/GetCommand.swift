@@ -14,18 +14,25 @@ struct GetCommand: ParsableCommand {
             Examples:
               shmgate get prices --slice 0:10 --format csv
               shmgate get quotes --where 'price>100' --columns price,qty
-              shmgate get temperature/values --sel time=2024-01 --format npy --output january.npy
+              shmgate get load --sel index=2024-01 -f arrow-file -o january.arrow
               shmgate get ticks --max-points 1000
             """
     )
 
-    @Argument(help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"))
+    @Argument(
+        help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"),
+        completion: .segments
+    )
     var name: String
 
     @OptionGroup(title: "Part")
     var selection: SelectionSettings
 
-    @Option(name: [.short, .long], help: ArgumentHelp("The representation. (default: json)", valueName: "format"))
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp("The representation.", valueName: "format"),
+        completion: .list(["json", "csv", "npy", "raw", "arrow", "arrow-file"])
+    )
     var format = "json"
 
     @Option(help: ArgumentHelp("At most so many rows, with every spike among them.", valueName: "n"))
@@ -33,7 +40,8 @@ struct GetCommand: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: ArgumentHelp("Write to a file. (default: standard output)", valueName: "path")
+        help: ArgumentHelp("Write to a file. (default: standard output)", valueName: "path"),
+        completion: .file()
     )
     var output: String?
 
@@ -50,9 +58,11 @@ struct GetCommand: ParsableCommand {
         var parameters = selection.parameters + [("format", format)]
         if let maxPoints { parameters.append(("max_points", "\(maxPoints)")) }
         let client = try settings.client()
-        let path = SegmentClient.path(name, "data")
-        if let output { return try client.download(path, parameters, to: output, as: "reading \(name)") }
-        try client.exchange("GET", path, parameters) { try Output.write($0) }
+        if let output {
+            try client.download(name, parameters, to: output, as: "reading")
+            return
+        }
+        try client.read(name, parameters) { try Output.write($0) }
         if format == "json" { try Output.write("\n".utf8) }
     }
 }

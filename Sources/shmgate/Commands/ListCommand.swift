@@ -15,7 +15,7 @@ struct ListCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Only names that begin with this.", valueName: "prefix"))
+    @Argument(help: ArgumentHelp("Only names that begin with this.", valueName: "prefix"), completion: .segments)
     var prefix = ""
 
     @Flag(help: "Print names alone, one on a line.")

@@ -1,63 +1,57 @@
-import Glibc
 import Segments
 
 /// Files that a user names: read whole or piece by piece, written under another name until they are complete.
 struct LocalFile {
-    private let descriptor: Int32
+    private let path: String
+    private let output: StagedOutput
 
     /// Appends bytes, all of them.
     func append(_ bytes: some Collection<UInt8>) throws {
-        do {
-            try SystemFile.write(Array(bytes), to: descriptor)
-        } catch {
-            throw StartFailure(.other, "Cannot write: \(error)")
+        try Self.trying("write", path) { () throws(SystemError) in
+            try SystemFile.write(Array(bytes), to: output.descriptor)
         }
     }
 
     /// Makes a file: under its name stands what was there before, or all of the new.
     static func write(_ path: String, _ body: (LocalFile) throws -> Void) throws {
-        let file: StagedOutput
-        do {
-            file = try StagedOutput(path)
-        } catch {
-            throw StartFailure(error.code == ENOENT ? .missing : .notPermitted, "Cannot write \(path): \(error)")
-        }
-        try body(LocalFile(descriptor: file.descriptor))
-        do {
-            try file.publish()
-        } catch {
-            throw StartFailure(.other, "Cannot write \(path): \(error)")
-        }
+        let output = try trying("write", path) { () throws(SystemError) in try StagedOutput(path) }
+        try body(LocalFile(path: path, output: output))
+        try trying("write", path) { () throws(SystemError) in try output.publish() }
     }
 
-    /// All bytes of a file.
+    /// All bytes of a file; `-` is standard input.
     static func whole(_ path: String) throws -> [UInt8] {
-        let input = try reading(path)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(input.count)
-        while let piece = try input.next() { bytes += piece }
-        return bytes
-    }
-
-    /// A file to be read piece by piece.
-    static func reading(_ path: String) throws -> InputFile {
-        do {
-            return try InputFile(path)
-        } catch {
-            throw StartFailure(error.code == ENOENT ? .missing : .notPermitted, "Cannot read \(path): \(error)")
+        try trying("read", path) { () throws(SystemError) in
+            let input = try InputFile(path)
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(input.count)
+            while let piece = try input.next() { bytes += piece }
+            return bytes
         }
     }
 
-    /// All that comes on standard input.
-    static func standardInput() throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = read(STDIN_FILENO, &piece, piece.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw StartFailure(.other, "standard input: \(String(cString: strerror(errno)))") }
-            if count == 0 { return bytes }
-            bytes += piece.prefix(count)
+    /// A file that is read piece by piece: how many bytes it has, and what gives some of them.
+    static func reading(_ path: String) throws -> (count: Int, next: () throws -> [UInt8]) {
+        let input = try trying("read", path) { () throws(SystemError) in try InputFile(path) }
+        return (
+            input.count,
+            {
+                let piece = try trying("read", path) { () throws(SystemError) in try input.next() }
+                guard let piece else { throw StartFailure(.other, "\(path) became shorter meanwhile") }
+                return piece
+            }
+        )
+    }
+
+    private static func trying<Result>(
+        _ verb: String,
+        _ path: String,
+        _ body: () throws(SystemError) -> Result
+    ) throws(StartFailure) -> Result {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw StartFailure(file: path == "-" ? "standard input" : path, verb, error)
         }
     }
 }

@@ -30,7 +30,10 @@ enum Output {
             if count < 0, errno == EINTR { continue }
             // Who has read enough, as head does, has read enough.
             if count < 0, errno == EPIPE { exit(0) }
-            guard count > 0 else { throw StartFailure(.other, "standard output: \(String(cString: strerror(errno)))") }
+            guard count > 0 else {
+                let cause: StartFailure.Cause = errno == ENOSPC ? .outOfSpace : .other
+                throw StartFailure(cause, "Cannot write standard output: \(String(cString: strerror(errno)))")
+            }
             done += count
         }
     }
@@ -66,6 +69,8 @@ enum Output {
         let widths = names.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         for (number, row) in rows.enumerated() {
             var line = ""
+            // Nothing stands behind the last field that says something.
+            let row = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
             for (column, field) in row.enumerated() {
                 let padding = String(repeating: " ", count: widths[column] - field.count)
                 let isLast = column == row.count - 1

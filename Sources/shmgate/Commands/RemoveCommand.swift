@@ -1,4 +1,5 @@
 import ArgumentParser
+import Documents
 
 /// `shmgate rm`: takes names away.
 struct RemoveCommand: ParsableCommand {
@@ -14,23 +15,29 @@ struct RemoveCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Their names.", valueName: "name"))
+    @Argument(help: ArgumentHelp("Their names.", valueName: "name"), completion: .segments)
     var names: [String]
+
+    @Flag(help: "Print the names that are gone as one JSON array.")
+    var json = false
 
     @OptionGroup(title: "Where")
     var settings: ClientSettings
 
     func run() throws {
         let client = try settings.client()
+        var gone: [JSONValue] = []
         var failure: StartFailure?
         for name in names {
             do {
                 try client.send("DELETE", SegmentClient.path(name))
+                gone.append(.string(name))
             } catch let error as StartFailure {
                 if let failure { failure.tell() }
                 failure = error
             }
         }
+        if json { try Output.json(.array(gone)) }
         if let failure { throw failure }
     }
 }

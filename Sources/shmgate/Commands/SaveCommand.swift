@@ -20,7 +20,7 @@ struct SaveCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Where to; made if it is not there.", valueName: "directory"))
+    @Argument(help: ArgumentHelp("Where to; made if it is not there.", valueName: "directory"), completion: .directory)
     var target: String
 
     @Argument(help: ArgumentHelp("Which ones. (default: all)", valueName: "name"))
@@ -32,7 +32,10 @@ struct SaveCommand: ParsableCommand {
     @Flag(help: "Print what was saved as one JSON array.")
     var json = false
 
-    @Option(help: ArgumentHelp("The segments. (default: SHMGATE_DIRECTORY, else /dev/shm)", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The segments. (default: SHMGATE_DIRECTORY, else /dev/shm)", valueName: "path"),
+        completion: .directory
+    )
     var directory: String?
 
     func run() throws {
@@ -41,7 +44,7 @@ struct SaveCommand: ParsableCommand {
         do {
             try SystemFile.makeDirectory(target)
         } catch {
-            throw StartFailure(.notPermitted, "Cannot make the directory \(target): \(error)")
+            throw StartFailure(file: target, "make the directory", error)
         }
         var report = TransferReport("saved", json: json)
         var progress = Progress("saving")
@@ -78,7 +81,7 @@ struct RestoreCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Where from.", valueName: "directory"))
+    @Argument(help: ArgumentHelp("Where from.", valueName: "directory"), completion: .directory)
     var source: String
 
     @Argument(help: ArgumentHelp("Which ones. (default: all)", valueName: "name"))
@@ -93,7 +96,10 @@ struct RestoreCommand: ParsableCommand {
     @Flag(help: "Print what was restored as one JSON array.")
     var json = false
 
-    @Option(help: ArgumentHelp("The segments. (default: SHMGATE_DIRECTORY, else /dev/shm)", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The segments. (default: SHMGATE_DIRECTORY, else /dev/shm)", valueName: "path"),
+        completion: .directory
+    )
     var directory: String?
 
     func run() throws {
@@ -186,7 +192,7 @@ struct TransferReport {
             var entry: JSONObject = ["name": .string("\(name)"), "bytes": .number(.integer(Int64(count)))]
             if let remark { entry.members.append(.init(name: "remark", value: .string(remark))) }
             entries.append(.object(entry))
-            if let remark, !json { StartFailure(.other, "\(name) is \(remark)").tell() }
+            if let remark, !json { StartFailure.warn("\(name) is \(remark)") }
             return count
         } catch {
             let told = StartFailure(segment: name, error)

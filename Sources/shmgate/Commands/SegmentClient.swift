@@ -56,18 +56,37 @@ struct SegmentClient {
         return head
     }
 
-    /// Asks for what becomes a file, and says what it does while that takes its time.
-    func download(_ path: String, _ parameters: [(String, String)], to file: String, as what: String) throws {
+    /// Asks for data, and says on standard error if half a write is among them.
+    @discardableResult
+    func read(
+        _ name: String,
+        _ parameters: [(String, String)],
+        begin: (HTTPClient.Head) throws -> Void = { _ in },
+        receive: (ArraySlice<UInt8>) throws -> Void
+    ) throws -> HTTPClient.Head {
+        let head = try exchange("GET", Self.path(name, "data"), parameters, begin: begin, receive: receive)
+        if head["shm-damaged"] != nil {
+            StartFailure.warn("a writer of \(name) died in the middle: half a write stands in it")
+        }
+        return head
+    }
+
+    /// Asks for data that become a file, and says what it does while that takes its time; gives how many bytes they are.
+    @discardableResult
+    func download(_ name: String, _ parameters: [(String, String)], to file: String, as verb: String) throws -> Int {
+        var count = 0
         try LocalFile.write(file) { file in
-            var progress = Progress(what)
+            var progress = Progress("\(verb) \(name)")
             defer { progress.end() }
-            try exchange("GET", path, parameters) { head in
+            try read(name, parameters) { head in
                 progress.total = head["content-length"].flatMap { Int($0) }
             } receive: { piece in
                 try file.append(piece)
                 progress.advance(piece.count)
+                count += piece.count
             }
         }
+        return count
     }
 
     /// Asks for a JSON document.
@@ -91,11 +110,13 @@ struct SegmentClient {
         return (String(parts[0]), parts.count > 1 ? encoded(String(parts[1]), keeping: "/%") : nil)
     }
 
-    /// The path of a segment, or of one of its resources, there of a member.
-    static func path(_ name: String, _ resource: String? = nil) -> String {
+    /// The path of a segment.
+    static func path(_ name: String) -> String { "/segments/\(encoded(name))" }
+
+    /// The path of a resource of a segment, or of its member.
+    static func path(_ name: String, _ resource: String) -> String {
         let (segment, member) = parts(of: name)
-        let path = "/segments/\(encoded(segment))"
-        return [path, resource, member].compactMap(\.self).joined(separator: "/")
+        return [path(segment), resource, member].compactMap(\.self).joined(separator: "/")
     }
 
     private static func target(_ path: String, _ parameters: [(String, String)]) -> String {
@@ -123,8 +144,10 @@ struct SegmentClient {
     /// The failure that a problem document tells of.
     private static func failure(_ status: Int, _ body: [UInt8]) -> StartFailure {
         var text = "the gateway answered \(status)"
+        var code: String?
         if case .object(let problem)? = try? value(of: body), let detail = problem.text("detail") {
-            text = [problem.text("code"), detail].compactMap(\.self).joined(separator: ": ")
+            code = problem.text("code")
+            text = [code, detail].compactMap(\.self).joined(separator: ": ")
         }
         let cause: StartFailure.Cause =
             switch status {
@@ -134,6 +157,7 @@ struct SegmentClient {
             case 429, 503: .busy
             case 507: .outOfSpace
             case 400..<500: .badInput
+            case _ where code == "corrupt-segment" || code == "unsupported-format": .badInput
             default: .other
             }
         return StartFailure(cause, text)

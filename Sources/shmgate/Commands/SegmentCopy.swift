@@ -77,12 +77,10 @@ struct SegmentCopy {
 
     /// Data of the very segment that was described.
     private func read(_ member: String, _ parameters: [(String, String)], _ identity: String) throws -> [UInt8] {
-        let path = [SegmentClient.path(name, "data"), member].filter { !$0.isEmpty }.joined(separator: "/")
-        let answer = try client.send("GET", path, parameters)
-        guard Self.identity(answer.head) == identity else {
-            throw StartFailure(.conflict, "\(name) was replaced meanwhile")
-        }
-        return answer.body
+        var data: [UInt8] = []
+        let head = try client.read(member.isEmpty ? name : "\(name)/\(member)", parameters) { data += $0 }
+        guard Self.identity(head) == identity else { throw StartFailure(.conflict, "\(name) was replaced meanwhile") }
+        return data
     }
 
     /// The uuid in the tag of an answer.

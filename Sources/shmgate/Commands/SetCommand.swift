@@ -14,13 +14,16 @@ struct SetCommand: ParsableCommand {
 
             Examples:
               shmgate set prices --slice 3 1.5
-              shmgate set quotes/columns/price --where 'qty==0' null
+              shmgate set quotes --where 'qty==0' --columns price null
               shmgate set prices @prices.npy
               shmgate set prices --slice 0 7 --if-match "$tag"
             """
     )
 
-    @Argument(help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"))
+    @Argument(
+        help: ArgumentHelp("The segment, and perhaps a member of it.", valueName: "name[/member]"),
+        completion: .segments
+    )
     var name: String
 
     @Argument(parsing: .allUnrecognized, help: ArgumentHelp("What to write.", valueName: "json|@file|-"))
@@ -48,10 +51,8 @@ struct SetCommand: ParsableCommand {
         let value = values[0]
         var type = "application/json"
         let body: [UInt8]
-        if value == "-" {
-            body = try LocalFile.standardInput()
-        } else if value.first == "@" {
-            let path = String(value.dropFirst())
+        if value == "-" || value.first == "@" {
+            let path = value == "-" ? value : String(value.dropFirst())
             body = try LocalFile.whole(path)
             type = FileForm(path: path)?.mediaType ?? type
         } else {

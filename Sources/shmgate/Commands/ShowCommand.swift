@@ -13,7 +13,7 @@ struct ShowCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("Its name.", valueName: "name"))
+    @Argument(help: ArgumentHelp("Its name.", valueName: "name"), completion: .segments)
     var name: String
 
     @Option(help: ArgumentHelp("So many rows of data.", valueName: "n"))
@@ -24,6 +24,10 @@ struct ShowCommand: ParsableCommand {
 
     @OptionGroup(title: "Where")
     var settings: ClientSettings
+
+    func validate() throws {
+        if rows < 0 { throw ValidationError("Expected at least 0 for --rows, got \(rows).") }
+    }
 
     func run() throws {
         let client = try settings.client()
@@ -46,9 +50,11 @@ struct ShowCommand: ParsableCommand {
         let state = summary.marks.isEmpty ? "" : ", " + Output.coloured(summary.marks.joined(separator: ", "), 33)
         try line("writes", "\(max(summary.sequence / 2 - 1, 0)), the last \(summary.modified) UTC\(state)")
         if let end = description.text("expires") { try line("expires", end) }
-        if let attrs = description["attrs"], attrs != .object(JSONObject()) { try line("attrs", Output.text(attrs)) }
+        if let attrs = description["attrs"], attrs != .object(JSONObject()) {
+            try line("attrs", Output.visible(Output.text(attrs)))
+        }
         if let layout = description["layout"] {
-            let text = Output.text(layout)
+            let text = Output.visible(Output.text(layout))
             try line("layout", text.count > 400 ? "\(text.prefix(400))…" : text)
         }
     }
@@ -85,7 +91,7 @@ struct ShowCommand: ParsableCommand {
             case let value?: Output.text(value)
             }
         }
-        rows.append([String(path.drop { $0 == "/" }), dtype] + fields)
+        rows.append([Output.visible(String(path.drop { $0 == "/" })), dtype] + fields.map(Output.visible))
     }
 
     /// A number with at most six digits that matter.

@@ -23,7 +23,10 @@ struct WatchCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The segment, and perhaps a member of it. (default: all)", valueName: "name[/member]"))
+    @Argument(
+        help: ArgumentHelp("The segment, and perhaps a member of it. (default: all)", valueName: "name[/member]"),
+        completion: .segments
+    )
     var name: String?
 
     @OptionGroup(title: "Part")
