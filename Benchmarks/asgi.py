@@ -1,4 +1,4 @@
-"""Python's best at the same: bare ASGI over NumPy arrays that are mapped from the very segments that the gateway serves.
+"""Python's best at the same: bare ASGI over NumPy arrays, mapped from the very segments that the gateway serves.
 
     SHMGATE_DIRECTORY=… uvicorn --loop uvloop --http httptools … asgi:app
 

@@ -28,16 +28,10 @@ def cost(count: int, operation: Callable[[], object], batches: int = 15) -> floa
     return statistics.median(times)
 
 
-def in_swift(bench: Bench) -> dict[str, float]:
-    program = Path(bench.binary).with_name("LocalBenchmark")
-    program.exists() or sys.exit(f"{program} is missing; `make bench` builds it")
-    output = subprocess.run([program, bench.segments], check=True, capture_output=True, text=True).stdout
+def lines_of(*command: str | Path) -> dict[str, float]:
+    """Names and figures that a program prints."""
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {name: float(value) for name, value in map(str.split, output.splitlines())}
-
-
-def in_c(bench: Bench) -> float:
-    program = compile_c("local.c", bench.work / "local")
-    return float(subprocess.run([program, bench.work / "lock"], check=True, capture_output=True, text=True).stdout)
 
 
 def in_python(bench: Bench) -> dict[str, float]:
@@ -67,32 +61,38 @@ def in_numpy(bench: Bench, grid: np.ndarray) -> dict[str, float]:
 def run(bench: Bench) -> None:
     bench.create("grid", LAYOUT, np.random.default_rng(1).normal(size=(1000, 1000)))
     private = np.array(bench.array("grid"))
+    swift_program = Path(bench.binary).with_name("LocalBenchmark")
+    swift_program.exists() or sys.exit(f"{swift_program} is missing; `make bench` builds it")
+    c_program = compile_c("local.c", bench.work / "local")
     rounds = []
     for _ in range(bench.load.rounds):
-        rounds.append({"swift": in_swift(bench), "c": {"write": in_c(bench)}, "python": in_python(bench)})
-        rounds[-1]["numpy"] = in_numpy(bench, private)
+        in_swift, in_c = lines_of(swift_program, bench.segments), lines_of(c_program, bench.work / "scratch")
+        rounds.append({"swift": in_swift, "python": in_python(bench), "c": in_c, "numpy": in_numpy(bench, private)})
     bench.remove("grid")
     bench.more["local"] = rounds
 
-    def median(*what: tuple[str, str]) -> float:
-        """Of one figure, or of the ratio of two."""
-        return statistics.median(
-            one[what[0][0]][what[0][1]] / (one[what[1][0]][what[1][1]] if len(what) > 1 else 1) for one in rounds
-        )
+    def ratio(name: str, side: str, other: str) -> float:
+        return statistics.median(one[side][name] / one[other][name] for one in rounds)
 
-    swift, python, c, numpy = (lambda name, side=side: (side, name) for side in ("swift", "python", "c", "numpy"))
-    say = bench.findings.append
-    say(Finding("attach in Swift", "CPU", median(swift("attach")) / 1e3, most=20, unit="µs"))
-    say(
-        Finding("shm.load of an array in Python", "CPU, ÷ np.memmap", median(python("attach"), numpy("attach")), most=2)
-    )
-    say(Finding("write under the lock in Swift", "CPU, ÷ bare C", median(swift("write"), c("write")), most=1.3))
-    say(Finding("write under the lock in Python", "CPU, ÷ bare C", median(python("write"), c("write")), most=3))
-    for name, title in (("strided", "gather of [::4, ::4]"), ("columns", "gather of 100 columns")):
-        say(Finding(title, "CPU, ÷ NumPy", median(swift(name), numpy(name)), most=1))
-    say(Finding("a million float64 as JSON", "CPU, ÷ orjson", median(swift("numbers"), numpy("numbers")), most=1))
-    lines = ["| CPU of one | in Swift | in Python | in C | NumPy, orjson |", "|---|---:|---:|---:|---:|"]
-    for name in ("attach", "write", "strided", "columns", "numbers"):
-        cells = [f"{median((side, name)) / 1e3:.2f} µs" if name in rounds[0][side] else "" for side in rounds[0]]
-        lines.append(f"| {name} | {cells[0]} | {cells[2]} | {cells[1]} | {cells[3]} |")
-    bench.tables["local"] = "\n".join(lines)
+    attach = statistics.median(one["swift"]["attach"] for one in rounds) / 1e3
+    bench.findings += [
+        Finding("attach in Swift", "CPU", attach, most=20, unit="µs"),
+        Finding("attach in Python", "CPU, shm.load ÷ np.memmap", ratio("attach", "python", "numpy"), most=2),
+        Finding("write under the lock in Swift", "CPU, ÷ bare C", ratio("write", "swift", "c"), most=1.3),
+        Finding("write under the lock in Python", "CPU, ÷ bare C", ratio("write", "python", "c"), most=3),
+        Finding("gather of [::4, ::4]", "CPU, ÷ NumPy", ratio("strided", "swift", "numpy"), most=1),
+        Finding("gather of 100 columns", "CPU, ÷ NumPy", ratio("columns", "swift", "numpy"), most=1),
+        Finding("a million float64 as JSON", "CPU, ÷ orjson", ratio("numbers", "swift", "numpy"), most=1),
+    ]
+    bench.tables["local"] = table(rounds)
+
+
+def table(rounds: list[dict[str, dict[str, float]]]) -> str:
+    lines = ["| CPU of one | in Swift | in Python | bare C | NumPy, orjson |", "|---|---:|---:|---:|---:|"]
+    for name in ("attach", "write", "snapshot", "strided", "columns", "numbers"):
+        cells = [
+            f"{statistics.median(one[side][name] for one in rounds) / 1e3:,.2f} µs" if name in rounds[0][side] else ""
+            for side in ("swift", "python", "c", "numpy")
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -5,6 +5,15 @@ import statistics
 from roads import Finding, Road
 
 
+def ground(facts: dict) -> str:
+    pinned = "pinned" if facts["pinned"] else "not pinned"
+    return (
+        f"In {facts['network']}, congestion control {facts['congestion_control']}; {facts['server_threads']} server "
+        f"thread(s) of {facts['processors']} processors ({facts['processor']}), {pinned}; {facts['rounds']} rounds of "
+        f"{facts['seconds']:g} s; the client {facts['client']}; {facts['nginx']}; Linux {facts['kernel']}."
+    )
+
+
 def figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 

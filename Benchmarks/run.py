@@ -23,7 +23,7 @@ from pathlib import Path
 
 import report
 from bench import Bench
-from ground import congestion_in_force, divide, enter_network
+from ground import congestion_in_force, divide, enter_network, processor_model
 from loads import Load
 from servers import HERE, compile_c, find_nginx, launch_gateway, wait_for
 
@@ -63,6 +63,7 @@ def main() -> int:
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "kernel": platform.release(),
         "processors": os.cpu_count(),
+        "processor": processor_model(),
         "server_threads": ground.threads,
         "pinned": ground.pinned,
         "network": network,
@@ -90,17 +91,16 @@ def main() -> int:
         gateway = wait_for(launch_gateway(binary, work / "segments", ground.threads, ground.servers), "/readyz")
         bench = Bench(binary, work, ground, load, gateway, options.quick, options.only)
         for group in options.roads:
+            before = len(bench.findings)
             importlib.import_module(group).run(bench)
+            load.tell(f"\n{report.targets(bench.findings[before:])}\n")
     finally:
         if gateway:
             gateway.stop()
         shutil.rmtree(work, ignore_errors=True)
 
-    print(
-        f"In {network}, congestion control {facts['congestion_control']}; {ground.threads} server thread(s) of "
-        f"{facts['processors']} processors, {'pinned' if ground.pinned else 'not pinned'}; {options.rounds} rounds of "
-        f"{options.seconds:g} s; the client {facts['client']}; {facts['nginx']}; Linux {facts['kernel']}.\n"
-    )
+    print(report.ground(facts))
+    print()
     print(report.targets(bench.findings))
     print()
     if bench.results:

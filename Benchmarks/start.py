@@ -1,4 +1,4 @@
-"""How long a server takes from its start to its first answer, and what memory it holds when nobody asks for anything."""
+"""How long a server takes from its start to its first answer, and what memory it holds when it is idle."""
 
 import dataclasses
 import json

@@ -65,6 +65,7 @@ do {
     )
     let packed = UnsafeMutableRawPointer.allocate(byteCount: all.byteCount, alignment: 64)
     try grid.segment.gather(all, into: packed)
+    try measure("snapshot", 10) { _ = try grid.segment.snapshot(all, into: packed, until: .never) }
     measure("numbers", 1, batches: 9) {
         var text = ByteBuffer(capacity: 24_000_000)
         ArrayJSON.write(packed, dtype: Double.dtype, shape: [1000, 1000], options: JSONOptions(), to: &text)
