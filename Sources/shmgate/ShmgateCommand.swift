@@ -44,6 +44,8 @@ struct ShmgateCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
+            // A gateway has its own way to end.
+            if !(command is Serve) { Interruption.handle() }
             try command.run()
         } catch let failure as StartFailure {
             failure.tell()

@@ -42,7 +42,7 @@ struct StartFailure: Error, CustomStringConvertible {
     static func warn(_ text: String) { tell("Warning: \(text)") }
 
     private static func tell(_ line: String) {
-        _ = "\(Output.visible(line))\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+        _ = "\(TerminalText.visible(line))\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 
     /// A file that cannot be read or written.

@@ -7,6 +7,7 @@ import pty
 import select
 import socket
 import subprocess
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,17 @@ def test_show(line):
         assert name in line.run("show", name).decode()
     assert '{"deep":[1,2]}' in line.run("show", "settings").decode()
     line.run("show", "nobody", status=66)
+
+
+def test_boxes_are_straight_whatever_stands_in_them(line):
+    columns = [{"name": name, "dtype": "S60"} for name in ("中文", "e\u0301", "😀")]
+    line.run("create", "a", "--layout", json.dumps({"kind": "dataframe", "columns": columns, "index": ["한국", "x"]}))
+    line.run("set", "a", json.dumps([["中" * 20, "a", ""], ["ü", "日本", "x" * 60]]))
+    box = [text for text in line.run("show", "a").decode().splitlines() if text.startswith(tuple("┌├│└"))]
+    widths = {
+        sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text) for text in box
+    }
+    assert len(box) == 6 and len(widths) == 1 and widths.pop() <= 80, "\n".join(box)
 
 
 def test_show_obeys_no_escape_of_a_stranger(line):

@@ -7,6 +7,7 @@ import pty
 import signal
 import socket
 import subprocess
+import termios
 import zlib
 
 import numpy as np
@@ -176,8 +177,11 @@ def test_what_takes_long_shows_how_far_it_is(tmp_path):
     """On a terminal only."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (24, 90))
+        # A line that wraps could not be taken away.
+        name = tmp_path / f"{'long' * 30}.npy"
         process = subprocess.Popen(
-            [binary(), "cp", "a", tmp_path / "a.npy", "--url", f"http://127.0.0.1:{server.getsockname()[1]}"], stderr=follower
+            [binary(), "cp", "a" * 120, name, "--url", f"http://127.0.0.1:{server.getsockname()[1]}"], stderr=follower
         )
         os.close(follower)
         os.set_blocking(leader, False)
@@ -203,7 +207,8 @@ def test_what_takes_long_shows_how_far_it_is(tmp_path):
     os.set_blocking(leader, True)
     shown[0] += os.read(leader, 65536)
     os.close(leader)
-    assert shown[0].endswith(b"\r\x1b[K") and os.path.getsize(tmp_path / "a.npy") == 10_000_000
+    assert shown[0].endswith(b"\r\x1b[K") and os.path.getsize(name) == 10_000_000
+    assert all(len(state) < 90 for state in shown[0].decode().split("\r\x1b[K"))
 
 
 def test_a_name_that_is_taken_is_told_before_the_body_is_sent(own_gateway):

@@ -11,9 +11,7 @@ enum Output {
 
     /// How many columns the terminal has; 80 if there is none.
     static var width: Int {
-        var size = winsize()
-        if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
-        return getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 80
+        TerminalText.columns(of: STDOUT_FILENO) ?? getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 80
     }
 
     /// Text in a colour of the terminal, where there are some.
@@ -48,11 +46,6 @@ enum Output {
         return writer.finish().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Text without what a terminal would obey.
-    static func visible(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? "·" : Character($0) })
-    }
-
     /// Has the process end, with 0, when who reads its output has gone, also while there is nothing to write.
     static func endsWithItsReader() {
         _ = PlatformThread.start(name: "shmgate-output") {
@@ -66,19 +59,16 @@ enum Output {
     /// Prints columns, each as wide as its widest field; the first row is their names.
     static func table(_ rows: [[String]], rightAligned: Set<Int> = []) throws {
         guard let names = rows.first else { return }
-        let widths = names.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = names.indices.map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
         for (number, row) in rows.enumerated() {
-            var line = ""
             // Nothing stands behind the last field that says something.
-            let row = row.prefix((row.lastIndex { !$0.isEmpty } ?? -1) + 1)
-            for (column, field) in row.enumerated() {
-                let padding = String(repeating: " ", count: widths[column] - field.count)
-                let isLast = column == row.count - 1
-                line += rightAligned.contains(column) ? padding + field : isLast ? field : field + padding
-                if !isLast { line += "  " }
+            let last = row.lastIndex { !$0.isEmpty } ?? 0
+            let fields = row[...last].enumerated().map { column, field in
+                if rightAligned.contains(column) { return TerminalText.right(field, widths[column]) }
+                return column == last ? field : TerminalText.left(field, widths[column])
             }
-            try write((number == 0 ? coloured(line, 1) : line).utf8)
-            try write("\n".utf8)
+            let line = fields.joined(separator: "  ")
+            try write("\(number == 0 ? coloured(line, 1) : line)\n".utf8)
         }
     }
 

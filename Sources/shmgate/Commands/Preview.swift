@@ -41,10 +41,8 @@ struct Preview {
 
     /// The text of a JSON value, as much as fits.
     func text() throws {
-        let body = try client.send("GET", path).body
-        try Output.write("\n".utf8)
-        try Output.write(body.prefix(2_000))
-        try Output.write("\n".utf8)
+        let text = String(decoding: try client.send("GET", path).body, as: UTF8.self)
+        try Output.write("\n\(TerminalText.cut(text, 2_000))\n".utf8)
     }
 
     private var path: String { SegmentClient.path(name, "data") }
@@ -63,31 +61,25 @@ struct Preview {
     /// Draws a box around rows, as wide as the terminal at the most.
     private func box(_ rows: [[String]], hasNames: Bool) throws {
         guard let count = rows.map(\.count).max(), count > 0 else { return }
-        var widths = (0..<count).map { column in
-            min(rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0, 32)
+        let rows = rows.map { row in
+            (0..<count).map { TerminalText.cut($0 < row.count ? row[$0] : "", Self.widestField) }
         }
+        var widths = (0..<count).map { column in rows.map { TerminalText.width($0[column]) }.max() ?? 0 }
         while widths.count > 1, widths.reduce(1, { $0 + $1 + 3 }) > Output.width { widths.removeLast() }
         func rule(_ left: String, _ middle: String, _ right: String) -> String {
             left + widths.map { String(repeating: "─", count: $0 + 2) }.joined(separator: middle) + right + "\n"
         }
         var text = "\n" + rule("┌", "┬", "┐")
         for (number, row) in rows.enumerated() {
-            let fields = widths.enumerated().map { column, width -> String in
-                let field = Self.visible(column < row.count ? row[column] : "", width)
-                return String(repeating: " ", count: width - field.count) + field
-            }
-            text += "│ " + fields.joined(separator: " │ ") + " │\n"
+            text += "│ " + zip(row, widths).map(TerminalText.right).joined(separator: " │ ") + " │\n"
             if number == 0, hasNames { text += rule("├", "┼", "┤") }
         }
         try Output.write((text + rule("└", "┴", "┘")).utf8)
     }
 
-    /// A field without what a terminal would obey, cut to a width.
-    private static func visible(_ field: String, _ width: Int) -> String {
-        let clean = Output.visible(field)
-        return clean.count > width ? clean.prefix(width - 1) + "…" : clean
-    }
+    private static let widestField = 32
 
+    /// A line for values, if there are numbers among them.
     private func sparkline(_ name: String, _ values: [JSONValue]) throws {
         let numbers = values.map { value -> Double? in
             switch value {
@@ -97,29 +89,9 @@ struct Preview {
             default: nil
             }
         }
-        guard let least = numbers.compactMap(\.self).min(), let greatest = numbers.compactMap(\.self).max() else {
-            return
-        }
-        let blocks = Array("▁▂▃▄▅▆▇█")
-        let width = max(10, min(numbers.count, Output.width - name.count - 2))
-        var line = ""
-        for column in 0..<width {
-            let some = numbers[
-                (column * numbers.count / width)..<max(
-                    (column + 1) * numbers.count / width,
-                    column * numbers.count / width + 1
-                )
-            ]
-            .compactMap(\.self)
-            // Of the values in a column the one that is farthest from the middle, so that spikes stay.
-            let middle = least / 2 + greatest / 2
-            guard let value = some.max(by: { abs($0 - middle) < abs($1 - middle) }) else {
-                line += " "
-                continue
-            }
-            let share = greatest > least ? (value / 2 - least / 2) / (greatest / 2 - least / 2) : 0.5
-            line.append(blocks[min(7, max(0, Int(share * 8)))])
-        }
-        try Output.write("\(Output.coloured(Self.visible(name, 24), 2)) \(Output.coloured(line, 36))\n".utf8)
+        let name = TerminalText.cut(name, 24)
+        let width = max(10, Output.width - TerminalText.width(name) - 2)
+        guard let line = Sparkline.text(numbers, width: width) else { return }
+        try Output.write("\(Output.coloured(name, 2)) \(Output.coloured(line, 36))\n".utf8)
     }
 }

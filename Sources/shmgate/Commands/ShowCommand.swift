@@ -51,10 +51,10 @@ struct ShowCommand: ParsableCommand {
         try line("writes", "\(max(summary.sequence / 2 - 1, 0)), the last \(summary.modified) UTC\(state)")
         if let end = description.text("expires") { try line("expires", end) }
         if let attrs = description["attrs"], attrs != .object(JSONObject()) {
-            try line("attrs", Output.visible(Output.text(attrs)))
+            try line("attrs", TerminalText.visible(Output.text(attrs)))
         }
         if let layout = description["layout"] {
-            let text = Output.visible(Output.text(layout))
+            let text = TerminalText.visible(Output.text(layout))
             try line("layout", text.count > 400 ? "\(text.prefix(400))…" : text)
         }
     }
@@ -91,7 +91,7 @@ struct ShowCommand: ParsableCommand {
             case let value?: Output.text(value)
             }
         }
-        rows.append([Output.visible(String(path.drop { $0 == "/" })), dtype] + fields.map(Output.visible))
+        rows.append([TerminalText.visible(String(path.drop { $0 == "/" })), dtype] + fields.map(TerminalText.visible))
     }
 
     /// A number with at most six digits that matter.
