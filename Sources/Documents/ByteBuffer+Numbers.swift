@@ -62,8 +62,8 @@ private struct SeventeenDigits {
     @inline(__always)
     init(_ decimal: ShortestDecimal) {
         // Most doubles have 17 digits by now, or 16, or 15.
-        var missing = decimal.digits < 10_000_000_000_000_000 ? 1 : 0
-        if decimal.digits < 1_000_000_000_000_000 { missing = 2 }
+        let isShort = isLess(decimal.digits, 10_000_000_000_000_000)
+        var missing = Int(truncatingIfNeeded: isShort &+ isLess(decimal.digits, 1_000_000_000_000_000))
         if decimal.digits < 100_000_000_000_000 { missing = 17 &- digitCount(decimal.digits) }
         let digits = decimal.digits &* powersOfTen[missing]
         exponent = decimal.exponent &- missing &+ 16

@@ -85,22 +85,26 @@ private struct Interval {
 
         // A digit less will do if just one of its two neighbours is in.
         let tens = value / 40
-        let isTenBelow = least <= 40 &* tens
-        let isTenAbove = 40 &* tens &+ 40 <= most
-        let isShort = (isTenBelow != isTenAbove) && value >= 40
+        let isTenBelow = 1 ^ isLess(40 &* tens, least)
+        let isTenAbove = 1 ^ isLess(most, 40 &* tens &+ 40)
+        let isShort = (isTenBelow ^ isTenAbove) & (1 ^ isLess(value, 40))
 
         let whole = value >> 2
-        let isBelow = least <= whole << 2
-        let isAbove = whole << 2 &+ 4 <= most
-        let isNearerAbove = value & 3 &+ (whole & 1) > 2
-        let isUp = isBelow == isAbove ? isNearerAbove : isAbove
+        let isBelow = 1 ^ isLess(whole << 2, least)
+        let isAbove = 1 ^ isLess(most, (whole << 2) &+ 4)
+        let isNearerAbove = isLess(2, (value & 3) &+ (whole & 1))
+        let isDecided = isBelow ^ isAbove
+        let isUp = isDecided & isAbove | (1 ^ isDecided) & isNearerAbove
 
-        let short = tens &+ one(if: isTenAbove)
-        let long = whole &+ one(if: isUp)
-        let mask = 0 &- one(if: isShort)
-        return (short & mask | long & ~mask, decimalExponent &- Int(truncatingIfNeeded: mask))
+        let mask = 0 &- isShort
+        let digits = (tens &+ isTenAbove) & mask | (whole &+ isUp) & ~mask
+        return (digits, decimalExponent &+ Int(truncatingIfNeeded: isShort))
     }
 }
+
+/// 1 if a number is less than another one, both below 2^63, else 0; never a branch.
+@inline(__always)
+func isLess(_ one: UInt64, _ other: UInt64) -> UInt64 { (one &- other) >> 63 }
 
 @inline(__always)
 private func one(if condition: Bool) -> UInt64 { condition ? 1 : 0 }
