@@ -122,7 +122,7 @@ extension Response {
         return MHD_queue_response(exchange.connection, UInt32(status), made)
     }
 
-    /// So many bytes of a body are made at a time.
+    /// So many bytes of a body are made at a time, at most: libmicrohttpd clears memory for them.
     private static let pieceBytes = 256 << 10
 
     private func make(_ exchange: Exchange) -> OpaquePointer? {
@@ -151,7 +151,7 @@ extension Response {
             let box = Unmanaged.passRetained(SourceBox(source))
             let made = MHD_create_response_from_callback(
                 UInt64(source.count),
-                Self.pieceBytes,
+                min(Self.pieceBytes, source.count),
                 readSource,
                 box.toOpaque(),
                 releaseOwner

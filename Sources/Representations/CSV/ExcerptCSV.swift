@@ -40,6 +40,8 @@ package struct ExcerptCSV {
         if let name = index.name { text.appendField(name) }
         var places = columns.map { bytes($0.values.number) }
         let writers = zip(columns, places).map { FieldWriter($0.values.type, options, $1, index.count) }
+        // Without counts of references, which would be half of the work.
+        let fields = writers.map { (writer: Unmanaged.passUnretained($0), step: $0.byteCount) }
         for column in columns {
             text.append(comma)
             text.appendField(column.name)
@@ -48,13 +50,14 @@ package struct ExcerptCSV {
         let labels = LabelFields(try index.load(), options)
         for row in 0..<index.count {
             labels.write(row, to: &text)
-            for (number, writer) in writers.enumerated() {
+            for number in fields.indices {
                 text.append(comma)
-                writer.write(places[number], to: &text)
-                places[number] += writer.byteCount
+                fields[number].writer._withUnsafeGuaranteedRef { $0.write(places[number], to: &text) }
+                places[number] += fields[number].step
             }
             text.append(lineFeed)
         }
+        withExtendedLifetime(writers) {}
     }
 
     /// One row of a frame: a series over its columns.

@@ -4,9 +4,14 @@ internal import Layouts
 /// Writes elements of one dtype as fields of CSV: as JSON has them where JSON has numbers, and else as pandas does.
 ///
 /// The instants of a column have a fraction all of them or none, for readers take the form of all from the first.
-struct FieldWriter {
+///
+/// A reference, for whoever walks through the columns of a row takes it in his hands for each element.
+final class FieldWriter {
     let byteCount: Int
     private let dtype: DType
+    /// Writes what CSV has as JSON has it.
+    private let plain: ElementWriter
+    private let usual: UsualNumber?
     private let options: JSONOptions
     private let zone: TimeZone?
     private let isPadded: Bool
@@ -14,6 +19,8 @@ struct FieldWriter {
     /// A writer of a column of `count` packed elements.
     init(_ type: Excerpt.PartType, _ options: JSONOptions, _ values: UnsafeRawPointer, _ count: Int) {
         dtype = type.dtype
+        usual = UsualNumber(type.dtype)
+        plain = ElementWriter(type.dtype, JSONOptions())
         isPadded = Self.hasFractions(type.dtype, values, count)
         byteCount = type.dtype.byteCount
         self.options = options
@@ -30,6 +37,11 @@ struct FieldWriter {
 
     /// Appends the element at a place.
     func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
+        switch usual {
+        case .float64: return write(place.loadUnaligned(as: Double.self), to: &text)
+        case .int64, .int32: return plain.write(place, to: &text)
+        case nil: break
+        }
         let big = dtype.isBigEndian
         switch dtype.element {
         case .float16:
@@ -72,7 +84,7 @@ struct FieldWriter {
             }
         case .structured: preconditionFailure("elements with fields are no fields")
         case .bool, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64:
-            ElementWriter(dtype, JSONOptions()).write(place, to: &text)
+            plain.write(place, to: &text)
         }
     }
 

@@ -214,22 +214,28 @@ extension ExcerptJSON {
     }
 
     private func writeRows(_ frame: Excerpt.Frame, to json: inout JSONWriter) {
-        let columns = frame.columns.map { _, values in
+        let writers = frame.columns.map { _, values in
+            ElementWriter(values.type.dtype, options, zone: values.type.zone.flatMap(TimeZone.named))
+        }
+        // Without counts of references, which would be half of the work.
+        let columns = zip(writers, frame.columns).map { writer, column in
             (
-                writer: ElementWriter(values.type.dtype, options, zone: values.type.zone.flatMap(TimeZone.named)),
-                base: bytes(values.number), step: values.type.dtype.byteCount
+                writer: Unmanaged.passUnretained(writer), base: bytes(column.values.number),
+                step: column.values.type.dtype.byteCount
             )
         }
         json.beginArray()
         for row in 0..<frame.index.count {
             json.beginArray()
-            for (number, column) in columns.enumerated() {
+            for number in columns.indices {
                 if number > 0 { json.buffer.append(UInt8(ascii: ",")) }
-                column.writer.write(column.base + row * column.step, to: &json.buffer)
+                let (writer, base, step) = columns[number]
+                writer._withUnsafeGuaranteedRef { $0.write(base + row * step, to: &json.buffer) }
             }
             json.endArray()
         }
         json.endArray()
+        withExtendedLifetime(writers) {}
     }
 
     /// One row as a series over the columns, its dtype the one that pandas promotes to.
