@@ -1,6 +1,8 @@
 """The tables of a run: what was measured, and what became of the targets."""
 
+import re
 import statistics
+from pathlib import Path
 
 from roads import Finding, Road
 
@@ -59,3 +61,15 @@ def targets(findings: list[Finding]) -> str:
             f"| {'met' if one.met else '**missed**'} |"
         )
     return "\n".join(lines)
+
+
+def whole(facts: dict, results: list[tuple[Road, list]], findings: list[Finding], tables: dict[str, str]) -> str:
+    """All of it, as Markdown."""
+    parts = [ground(facts), targets(findings), measured(results) if results else ""]
+    return "\n\n".join(filter(None, parts + [f"`{group}`:\n\n{table}" for group, table in tables.items()]))
+
+
+def put_into(readme: Path, text: str) -> None:
+    """Puts the tables between the marks of a file."""
+    marked = r"(?s)(<!-- results -->\n).*(<!-- /results -->)"
+    readme.write_text(re.sub(marked, lambda marks: f"{marks[1]}{text}\n{marks[2]}", readme.read_text()))

@@ -44,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--copy", action="store_true", help="the client receives the bytes, not only counts them")
     parser.add_argument("--no-pin", action="store_true", help="let servers and clients run on any processor")
     parser.add_argument("--congestion", default="cubic", help="congestion control in a private network")
+    parser.add_argument("--readme", action="store_true", help="put the tables into README.md")
     parser.add_argument("--strict", action="store_true", help="a missed target fails the run")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
@@ -61,7 +62,7 @@ def main() -> int:
     network = enter_network(options.congestion)
     facts = {
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "processors": os.cpu_count(),
         "processor": processor_model(),
         "server_threads": ground.threads,
@@ -99,14 +100,10 @@ def main() -> int:
             gateway.stop()
         shutil.rmtree(work, ignore_errors=True)
 
-    print(report.ground(facts))
-    print()
-    print(report.targets(bench.findings))
-    print()
-    if bench.results:
-        print(report.measured(bench.results))
-    for group, table in bench.tables.items():
-        print(f"\n{group}:\n\n{table}")
+    text = report.whole(facts, bench.results, bench.findings, bench.tables)
+    print(text)
+    if options.readme:
+        report.put_into(HERE / "README.md", text)
     path = write(facts, bench)
     print(f"\nWritten to {os.path.relpath(path)}.")
     return 1 if options.strict and not all(one.met for one in bench.findings) else 0

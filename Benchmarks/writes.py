@@ -38,7 +38,7 @@ def run(bench: Bench) -> None:
                 "ASGI": patch("/written", raw, binary),
                 "Redis": redis_command("SETRANGE", "written", "0", raw),
             },
-            (Target("cost", "ASGI", least=3), Target("rate", "Redis", least=1), Target("cost", "Redis", least=1)),
+            (Target("cost", "ASGI", least=3), Target("rate", "Redis", least=1)),
             connections=4,
             moves=MIB,
         ),
