@@ -111,6 +111,7 @@ def test_ls_shows_what_matters(line):
     line.run("create", "feed-a", "--layout", '{"kind": "ndarray", "dtype": "f4", "shape": [1000, 20]}', "--pinned")
     line.run("create", "feed-b", "--layout", json.dumps(FRAME), "--ttl", "600")
     line.run("create", "other", "--layout", '{"kind": "json", "value": {"a": 1}}')
+    line.run("create", "pairs", "--layout", '{"kind": "ndarray", "dtype": [["x", "f4"], ["y", "i4"]], "shape": [7]}')
     with open(os.path.join(line.directory, "broken"), "wb") as broken:
         broken.write(b"SHMGATE\0" + bytes(100))
     rows = line.run("ls").decode().splitlines()
@@ -118,6 +119,8 @@ def test_ls_shows_what_matters(line):
     assert rows[1].split() == ["broken", "corrupt", "0", "B", "0", "corrupt"]
     assert "1000×20" in rows[2] and "<f4" in rows[2] and "88 KiB" in rows[2] and rows[2].endswith("pinned")
     assert "2 columns" in rows[3] and rows[3].endswith("expires")
+    assert rows[5].split()[:5] == ["pairs", "ndarray", "2", "fields", "7"]
+    assert not any(row.endswith(" ") for row in rows)
     assert line.run("ls", "--names", "feed-") == b"feed-a\nfeed-b\n"
     assert [item["name"] for item in line.json("ls", "feed-b", "--json")] == ["feed-b"]
 

@@ -108,7 +108,6 @@ def test_a_segment_goes_through_csv(line, tmp_path):
         ('a,b\n"x\ny",1\n1,"x"y\n', b"line 4: expected the end of a field"),
         ("", b"expected a line of names"),
         ("a\n\udcff\n", b"expected UTF-8"),
-        ("a,a\n1,2\n", b"occurs twice"),
     ],
 )
 def test_csv_that_is_none(local, tmp_path, text, what):
@@ -116,6 +115,12 @@ def test_csv_that_is_none(local, tmp_path, text, what):
     done = subprocess.run([binary(), "cp", "a.csv", "a"], cwd=tmp_path, capture_output=True, env=local.environment)
     assert done.returncode == 65 and done.stderr.startswith(b"Error: a.csv: ") and what in done.stderr, done
     assert os.listdir(local.directory) == []
+
+
+def test_csv_with_a_name_twice(line, tmp_path):
+    """The gateway refuses it, as it does in any form."""
+    (tmp_path / "a.csv").write_text("a,a\n1,2\n")
+    line.run("cp", tmp_path / "a.csv", "a", status=65)
 
 
 def test_wrong_usage(local, tmp_path):

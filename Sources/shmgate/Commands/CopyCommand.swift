@@ -90,12 +90,14 @@ struct CopyCommand: ParsableCommand {
 
     private func loadCSV(_ client: SegmentClient) throws {
         let bytes = try LocalFile.whole(source)
+        let order: [UInt8]
         do {
             let table = try CSVTable(bytes)
-            try put(noHeader ? CSVOrder.array(table) : CSVOrder.frame(table, index: index), .json, client)
-        } catch let failure as StartFailure where failure.cause == .badInput {
-            throw StartFailure(.badInput, "\(source): \(failure)")
+            order = try noHeader ? CSVOrder.array(table) : CSVOrder.frame(table, index: index)
+        } catch {
+            throw StartFailure(.badInput, "\(source): \(error)")
         }
+        try put(order, .json, client)
     }
 
     /// Makes the segment of a body that lies in memory.
@@ -127,7 +129,7 @@ struct CopyCommand: ParsableCommand {
                 body: upload
             ) { description += $0 }
         }
-        if json { try Output.json(SegmentClient.value(of: description)) }
+        if json { try Output.write(description + [UInt8(ascii: "\n")]) }
     }
 
     /// A segment into another one.

@@ -92,7 +92,7 @@ struct CreateCommand: ParsableCommand {
         let body = json.finish().withUnsafeBytes { Array($0) }
         let type = [("Content-Type", "application/json")]
         let answer = try settings.client().send("POST", "/segments", headers: type, body: body)
-        if self.json { try Output.json(SegmentClient.value(of: answer.body)) }
+        if self.json { try Output.write(answer.body + [UInt8(ascii: "\n")]) }
     }
 
     /// The JSON of an option, or of the file that is named behind @.

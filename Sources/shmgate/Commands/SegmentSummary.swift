@@ -34,7 +34,12 @@ struct SegmentSummary {
             let count = if case .array(let columns)? = layout["columns"] { columns.count } else { 0 }
             dtype = "\(count) columns"
         case "struct", "list", "json", "bytes": dtype = ""
-        default: dtype = layout.text("dtype") ?? ""
+        default:
+            if case .array(let fields)? = layout["dtype"] {
+                dtype = "\(fields.count) fields"
+            } else {
+                dtype = layout.text("dtype") ?? ""
+            }
         }
         if case .object(let writer)? = object["writer"], case .bool(true)? = writer["damaged"] {
             marks.append("damaged")

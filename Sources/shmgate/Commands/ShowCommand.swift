@@ -103,7 +103,7 @@ struct ShowCommand: ParsableCommand {
         return size >= 1e12 ? "\(value)" : "\((value * scale).rounded() / scale)"
     }
 
-    /// The first rows and the last one in a box, and a sparkline of each row of numbers.
+    /// The first rows in a box, and a sparkline of each column of numbers.
     private func data(_ summary: SegmentSummary, _ description: JSONObject, _ client: SegmentClient) throws {
         let preview = Preview(client: client, name: name, rows: rows)
         switch summary.kind {
