@@ -1,0 +1,103 @@
+"""Requests that come again in the same words: what is known of them is never told of another segment, or to another."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import shmgate as shm
+
+from gateway import await_that
+
+ARRAY = {"kind": "ndarray", "dtype": "f8", "shape": [4]}
+DATA = "/segments/a/data?slice=1:"
+
+
+@pytest.fixture
+def gateway(own_gateway):
+    gateway = own_gateway()
+    gateway.create("a", ARRAY, fill=1)
+    for _ in range(3):
+        assert gateway.request("GET", DATA).json()["data"] == [1, 1, 1]
+    return gateway
+
+
+def test_a_write_is_seen(gateway):
+    assert gateway.request("PATCH", DATA, 2).status == 204
+    assert gateway.request("GET", DATA).json()["data"] == [2, 2, 2]
+    with shm.write("a", directory=gateway.directory) as array:
+        array[:] = 3
+    assert gateway.request("GET", DATA).json()["data"] == [3, 3, 3]
+
+
+def test_another_segment_of_the_name_is_another(gateway):
+    gateway.create("a", {"kind": "ndarray", "dtype": "i2", "shape": [3]}, replace=True)
+    for _ in range(3):
+        assert gateway.request("GET", DATA).json() == {"dtype": "<i2", "shape": [2], "data": [0, 0]}
+    shm.create("b", shm.NdArrayLayout("f4", (2,)), directory=gateway.directory)
+    os.rename(gateway.path("b"), gateway.path("a"))
+    for _ in range(3):
+        assert gateway.request("GET", DATA).json() == {"dtype": "<f4", "shape": [1], "data": [0]}
+    gateway.create("a", {"kind": "json", "value": {"x": 1}}, replace=True)
+    for _ in range(3):
+        assert gateway.request("GET", DATA).json()["code"] == "invalid-slice"
+
+
+def test_a_name_that_is_gone_is_gone(gateway):
+    os.unlink(gateway.path("a"))
+    for _ in range(3):
+        assert gateway.request("GET", DATA).status == 404
+
+
+@pytest.mark.parametrize("how", ["DELETE", "rm"])
+def test_the_memory_of_what_is_gone_is_free(gateway, how):
+    """What was planned for a segment holds its mapping, and goes with its name; at once where the gateway took that."""
+
+    def mapped():
+        return f"{gateway.directory}/a" in open(f"/proc/{gateway.process.pid}/maps").read()
+
+    assert mapped()
+    if how == "rm":
+        os.unlink(gateway.path("a"))
+        await_that(lambda: not mapped(), "the end of the mapping")
+    else:
+        assert gateway.request("DELETE", "/segments/a").status == 204
+        assert not mapped()
+
+
+def test_what_is_accepted_is_looked_at(gateway):
+    for accept, media in [("application/x-npy", "application/x-npy"), ("application/json", "application/json")] * 2:
+        answer = gateway.request("GET", DATA, headers={"Accept": accept})
+        assert (answer.status, answer.headers["Content-Type"]) == (200, media)
+    assert gateway.request("GET", DATA, headers={"Accept": "image/png"}).status == 406
+    tag = gateway.request("GET", DATA).headers["ETag"]
+    assert gateway.request("GET", DATA, headers={"If-None-Match": tag}).status == 304
+    answer = gateway.request("GET", DATA + "&format=raw", headers={"Range": "bytes=0-7"})
+    assert (answer.status, np.frombuffer(answer.body, "f8").tolist()) == (206, [1])
+    assert gateway.request("HEAD", DATA + "&format=raw").headers["Content-Length"] == "24"
+    assert gateway.request("PATCH", DATA + "&format=raw", 1).status == 400
+
+
+def test_who_may_ask_is_asked_each_time(own_gateway, tmp_path):
+    tokens = tmp_path / "tokens"
+    both = "one plain:one read,create,write a\ntwo plain:two read b\n"
+    tokens.write_text(both)
+    gateway = own_gateway("--tokens", str(tokens))
+    one, two = ({"Authorization": f"Bearer {who}"} for who in ("one", "two"))
+    assert gateway.request("POST", "/segments", {"name": "a", "layout": ARRAY}, one).status == 201
+    for _ in range(3):
+        assert gateway.request("GET", DATA, headers=one).status == 200
+        assert gateway.request("GET", DATA, headers=two).status == 404
+        assert gateway.request("GET", DATA).status == 401
+    tokens.write_text(both.replace("plain:one", "plain:other"))
+    gateway.process.send_signal(signal.SIGHUP)
+    await_that(lambda: gateway.request("GET", DATA, headers=one).status == 401, "the end of the token")
+
+
+def test_more_targets_than_are_kept(gateway):
+    gateway.create("long", {"kind": "ndarray", "dtype": "i4", "shape": [3_000]})
+    with shm.write("long", directory=gateway.directory) as array:
+        array[:] = np.arange(3_000)
+    for _ in range(2):
+        for index in range(0, 3_000, 2):
+            assert gateway.request("GET", f"/segments/long/data?slice={index}").json()["data"] == index
