@@ -16,7 +16,8 @@ headline() { printf '\n==> %s\n' "$*"; }
 
 # judge FOLDER NAME TESTS: runs pytest with the judges of a virtual environment against the release binary.
 judge() {
-    PATH="$PWD/$1/bin:$PATH" SHMGATE_BINARY=$(realpath "$binary") PYTHONDONTWRITEBYTECODE=1 \
+    PATH="$PWD/$1/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 SHMGATE_SCREENSHOTS="$scratch/screenshots" \
+        SHMGATE_BINARY=$(realpath "$binary") \
         SHMGATE_CONTRACT_SIDE=$(realpath "$(swift build --scratch-path "$scratch" --show-bin-path)/ContractSide") \
         "$1/bin/python" -m pytest -p no:cacheprovider -ra --junit-xml "$logs/$2.xml" "$3" 2>&1 \
         | tee "$logs/$2.log" || status=1

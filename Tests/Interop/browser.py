@@ -1,5 +1,6 @@
 """A headless Chromium that sees nothing but this machine, and pages of it that remember what went wrong."""
 
+import base64
 import os
 import pathlib
 import shutil
@@ -16,6 +17,28 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation",
     (event) => violations.push(event.violatedDirective + " " + event.blockedURI));
 """
+
+# What a picture has: colours, the part that is not of the commonest one, which is the ground, how light that is from 0
+# to 1, and the contrast of the ink that is furthest from it, as WCAG has it; a few pixels are no ink.
+LOOK = """async (encoded) => {
+    const blob = new Blob([Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))]);
+    const picture = await createImageBitmap(blob);
+    const context = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const pixels = new Uint32Array(context.getImageData(0, 0, picture.width, picture.height).data.buffer);
+    const counts = new Map();
+    for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+    const linear = (part) => (part <= 10 ? part / 3294 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+    const light = (pixel) => [0.2126, 0.7152, 0.0722]
+        .reduce((sum, weight, place) => sum + weight * linear((pixel >>> (8 * place)) & 255), 0);
+    const [[ground, most], ...others] = [...counts].sort(([, a], [, b]) => b - a);
+    const contrasts = others.filter(([, count]) => count >= 20).map(([pixel]) => {
+        const [low, high] = [light(pixel), light(ground)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    });
+    return {colours: counts.size, drawn: 1 - most / pixels.length, ground: light(ground),
+        contrast: Math.max(0, ...contrasts)};
+}"""
 
 
 def chromium():
@@ -82,10 +105,14 @@ def is_wrong(message):
 
 
 def screenshot(page, name):
-    """Keeps a picture of a page, if SHMGATE_SCREENSHOTS says where."""
+    """A picture of a page, looked at: it is not blank, its text stands out. Kept where SHMGATE_SCREENSHOTS says."""
+    picture = page.screenshot(animations="disabled")
     if folder := os.environ.get("SHMGATE_SCREENSHOTS"):
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=f"{folder}/{name}.png", animations="disabled")
+        pathlib.Path(folder, f"{name}.png").write_bytes(picture)
+    seen = page.evaluate(LOOK, base64.b64encode(picture).decode())
+    assert seen["colours"] > 50 and seen["drawn"] > 0.01 and seen["contrast"] > 7, (name, seen)
+    return seen
 
 
 def segment_row(page, name):

@@ -13,9 +13,11 @@ export function h(name, properties = {}, ...children) {
   return element;
 }
 
-/** Sets the text of an element, if it is another one. */
+/** Sets the text of an element that has nothing else, if it is another one; a node that is there stays. */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const node = element.firstChild;
+  if (!node) element.textContent = text;
+  else if (node.data !== text) node.data = text;
 }
 
 let numbers = 0;

@@ -33,6 +33,7 @@ export class DrawPanel {
     Object.assign(this, { view, choice });
     if (!isOther) return this.refresher.again(true);
     this.result = null;
+    setText(this.readout, "reading…");
     this.whole = dims.map((dim) => [0, dim === null ? 0 : view.shape[dim]]);
     this.begin?.();
     this.zoom(this.whole);

@@ -170,7 +170,8 @@ export class Grid {
       setText(cell, content?.text ?? "·");
       const isNew = content && content.changedAt > 0 && now - content.changedAt < flashMs;
       fading ||= isNew;
-      cell.className = `cell${content ? content.isNumber ? " number" : "" : " missing"}${isNew ? " changed" : ""}`;
+      const look = `cell${content ? content.isNumber ? " number" : "" : " missing"}${isNew ? " changed" : ""}`;
+      if (cell.className !== look) cell.className = look;
     }
     for (const cell of line.cells.slice(end - first)) cell.hidden = true;
     return fading;
@@ -185,7 +186,7 @@ export class Grid {
 
   /** Widens columns and labels to what is in sight; they never become narrower, so nothing jumps while one scrolls. */
   measure(rows, columns) {
-    let text = 4;
+    let text = 6;
     let label = 3;
     for (let column = columns[0]; column < columns[1]; column += 1) {
       text = Math.max(text, Math.min(26, this.source.columnLabel(column)?.length ?? 0));

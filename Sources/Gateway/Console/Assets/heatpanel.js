@@ -39,7 +39,7 @@ export class HeatPanel extends DrawPanel {
       ...marks.map((places, axis) => labelTexts(view, choice, this.dims(choice)[axis], places, signal)),
     ]);
     const isThinned = sample.steps.some((step) => step > 1);
-    const note = isThinned ? `cells, every ${sample.steps.map(count).join("th × ")}th drawn` : "cells";
+    const note = isThinned ? `cells, drawn in steps of ${sample.steps.map(count).join(" × ")}` : "cells";
     return { ...sample, lines: [sample.numbers], windows, marks, texts, note };
   }
 

@@ -3,7 +3,6 @@
 import { getJSON, segmentPath } from "./api.js";
 import { createSegment } from "./create.js";
 import { framed, h, notice, setText } from "./dom.js";
-import { dtypeName } from "./dtypes.js";
 import { follow, Link } from "./events.js";
 import { age, bytes, count, rate, shape } from "./format.js";
 import { summary } from "./model.js";
@@ -71,6 +70,7 @@ export class ListPage {
       happened: (event) => this.happened(event), state: (state) => this.connected(state), poll: () => this.read(),
     });
     this.timer = setInterval(() => this.tick(), tickMs);
+    this.soon(0);
   }
 
   close() {
@@ -153,7 +153,7 @@ export class ListPage {
     const { dtype, shape: extents, members } = summary(segment.layout);
     this.sample(segment);
     return {
-      ...segment, ...this.attached.get(segment.uuid), dtype: dtype ? dtypeName(dtype) : "",
+      ...segment, ...this.attached.get(segment.uuid), dtype: dtype ?? "",
       shapeText: extents ? shape(extents) : members === undefined ? "" : `${members} members`,
       elements: extents ? extents.reduce((product, extent) => product * extent, 1) : members ?? 0,
     };

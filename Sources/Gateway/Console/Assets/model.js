@@ -4,7 +4,7 @@
 // stands in the path. So one row of sliders chooses everything that is not on the screen.
 
 import { dataPath, getJSON } from "./api.js";
-import { exactText } from "./dtypes.js";
+import { dtypeName, exactText } from "./dtypes.js";
 
 /** The labels of a dimension: positions, a range, or what the gateway reads. */
 export class Labels {
@@ -98,15 +98,14 @@ export function firstChoice(view) {
 export const resolved = (choice) => (path) =>
   path.map((part) => (typeof part === "object" ? String(choice.slots[part.slot]) : part));
 
-/** Layout, dtype and shape in one line. */
+/** The dtype of a layout in words, and its shape, or how many members it has. */
 export function summary(layout) {
   switch (layout.kind) {
-  case "ndarray": case "dataarray": return { dtype: layout.dtype, shape: layout.shape };
-  case "series": return { dtype: layout.dtype, shape: [labelCount(layout.index)] };
+  case "ndarray": case "dataarray": return { dtype: dtypeName(layout.dtype), shape: layout.shape };
+  case "series": return { dtype: dtypeName(layout.dtype), shape: [labelCount(layout.index)] };
   case "dataframe": {
-    const kinds = new Set(layout.columns.map((column) => JSON.stringify(column.dtype)));
-    const shape = [labelCount(layout.index), layout.columns.length];
-    return { dtype: kinds.size === 1 ? layout.columns[0].dtype : null, shape };
+    const kinds = new Set(layout.columns.map((column) => dtypeName(column.dtype)));
+    return { dtype: [...kinds].join(", "), shape: [labelCount(layout.index), layout.columns.length] };
   }
   case "struct": return { members: Object.keys(layout.members).length };
   case "list": return { members: layout.count };

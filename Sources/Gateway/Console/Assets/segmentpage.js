@@ -4,7 +4,6 @@ import { call, getJSON, Problem, segmentPath } from "./api.js";
 import { DetailsPanel } from "./details.js";
 import { confirmed } from "./dialogs.js";
 import { h, newId, notice, setText } from "./dom.js";
-import { dtypeName } from "./dtypes.js";
 import { follow, Link } from "./events.js";
 import { bytes, shape } from "./format.js";
 import { GridPanel } from "./gridpanel.js";
@@ -73,7 +72,7 @@ export class SegmentPage {
     this.link = new Link();
     this.marks = h("span", {});
     this.banner = h("div", { class: "banner", role: "alert", hidden: true });
-    const facts = [description.alias?.kind ?? description.kind, dtype && dtypeName(dtype), extents && shape(extents),
+    const facts = [description.alias?.kind ?? description.kind, dtype, extents && shape(extents),
       members !== undefined && `${members} members`, bytes(description.nbytes)];
     this.tabId = newId();
     this.buttons = tabs.map(([key, title]) => h("button", {
