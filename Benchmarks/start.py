@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import Bench
 from roads import Finding
-from servers import Peer, launch_gateway, launch_nginx, wait_for
+from servers import Peer, launch_gateway, launch_nginx, running, wait_for
 
 SEGMENTS = 1000
 MB = 1e6
@@ -71,17 +71,15 @@ def prepare(work: Path, binary: str, threads: int, cpus: list[int]) -> list[Cand
 
 def measure(candidate: Candidate) -> Start:
     before = time.perf_counter()
-    peer = wait_for(candidate.launch(), candidate.ready)
-    ready_ms = (time.perf_counter() - before) * 1000
-    try:
+    peer = candidate.launch()
+    with running(peer, path=candidate.ready):
+        ready_ms = (time.perf_counter() - before) * 1000
         time.sleep(SETTLING_SECONDS)
         idle, own, peak = peer.status("VmRSS"), peer.status("RssAnon"), peer.status("VmHWM")
         threads = peer.status("Threads")
         for path in candidate.everything:
             peer.get(path)
         return Start(ready_ms, idle * 1024, own * 1024, peak * 1024, peer.status("VmRSS") * 1024, threads)
-    finally:
-        peer.stop()
 
 
 def run(bench: Bench) -> None:
