@@ -27,7 +27,7 @@ from ground import congestion_in_force, divide, enter_network, processor_model
 from loads import Load
 from servers import HERE, compile_c, find_nginx, launch_gateway, wait_for
 
-GROUPS = ["start", "small", "slices", "writes", "frames", "bulk", "beside", "growth", "fairness", "footprint", "local"]
+GROUPS = "start small slices writes frames bulk beside growth fairness footprint local console".split()
 
 
 def arguments() -> argparse.Namespace:

@@ -73,6 +73,7 @@ need_bench() {
     need_command nginx nginx-light
     need_command redis-server redis-server
     need_command wrk wrk
+    has_command google-chrome || need_command chromium chromium  # shows the console
 }
 
 install_missing() {
