@@ -33,6 +33,7 @@ export class DrawPanel {
     Object.assign(this, { view, choice });
     if (!isOther) return this.refresher.again(true);
     this.result = null;
+    setText(this.alert, "");
     setText(this.readout, "reading…");
     this.whole = dims.map((dim) => [0, dim === null ? 0 : view.shape[dim]]);
     this.begin?.();
@@ -40,6 +41,8 @@ export class DrawPanel {
   }
 
   update() { this.refresher.again(false); }
+
+  failed() { if (!this.result) setText(this.readout, ""); }
 
   close() {
     this.refresher.close();

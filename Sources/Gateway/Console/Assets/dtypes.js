@@ -95,9 +95,8 @@ function floatJSON(typed) {
   if (/^\+?inf(inity)?$/i.test(typed)) return '"Infinity"';
   if (/^-inf(inity)?$/i.test(typed)) return '"-Infinity"';
   const value = Number(typed);
-  if (typed === "" || Number.isNaN(value)) throw new Error("expected a number, nan, inf or -inf");
-  if (Object.is(value, -0)) return "-0.0";
-  return /^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(typed) ? typed : String(value);
+  if (typed === "" || !Number.isFinite(value)) throw new Error("expected a number, nan, inf or -inf");
+  return /^-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?$/i.test(typed) ? typed : exactStringify(value);
 }
 
 /** Packed elements as numbers to draw: complex ones by their magnitude, NaT as NaN. */

@@ -9,7 +9,7 @@ import { count, short } from "./format.js";
 import { labelTexts } from "./reader.js";
 import { sampleCells } from "./sample.js";
 
-const mostCells = 700;
+const mostCells = 512;
 
 /** The tab. */
 export class HeatPanel extends DrawPanel {

@@ -32,7 +32,9 @@ export class Refresher {
         setText(this.panel.alert, "");
         this.panel.take(result);
       } catch (error) {
-        if (!controller.signal.aborted) setText(this.panel.alert, error.message);
+        if (controller.signal.aborted) continue;
+        setText(this.panel.alert, error.message);
+        this.panel.failed?.();
       }
     }
     this.controller = null;
