@@ -1,7 +1,7 @@
 internal import Locks
 internal import Segments
 
-/// A request target that came before: its route and parameters, read once, and what it means for a segment.
+/// A request target that comes again: its route and parameters, read once, and what it means for a segment.
 final class KnownTarget: Sendable {
     let route: Route
     let query: Query
@@ -38,43 +38,58 @@ final class KnownTarget: Sendable {
 ///
 /// Nothing is decided here. Who may ask for it, and whether the name still leads to the segment, is asked each time.
 final class KnownTargets: Sendable {
-    private let targets = Locked<[Int: KnownTarget]>([:])
+    private struct State {
+        /// By the hashes of their texts.
+        var targets: [Int: KnownTarget] = [:]
+        /// Hashes of those that came once.
+        ///
+        /// Whoever walks through many things asks for each only once; a target is kept that comes again before another
+        /// one took its place here.
+        var once = [Int](repeating: 0, count: 4_096)
+    }
+
+    private let state = Locked(State())
     /// So many are kept; then all are forgotten, and those that matter come again.
     private static let limit = 1_024
     /// Longer ones are not kept.
     private static let mostBytes = 1_024
 
-    /// The target with this text; nil if it did not come before.
+    /// The target with this text; nil if it is not known.
     func find(_ text: UnsafeRawBufferPointer) -> KnownTarget? {
         let key = Self.key(text)
-        guard let known = targets.withLock({ $0[key] }), known.text.elementsEqual(text) else { return nil }
+        guard let known = state.withLock({ $0.targets[key] }), known.text.elementsEqual(text) else { return nil }
         return known
     }
 
-    /// Keeps a target that was read whole.
+    /// Keeps a target that was read whole, if it came before.
     func remember(_ text: UnsafeRawBufferPointer, _ route: Route, _ query: Query) {
         guard text.count <= Self.mostBytes else { return }
-        let target = KnownTarget(text, route, query)
+        let key = Self.key(text)
         // What is let go here is unmapped behind the lock.
         var dropped: [Int: KnownTarget] = [:]
-        targets.withLock { targets in
-            if targets.count >= Self.limit { swap(&targets, &dropped) }
-            targets[Self.key(text)] = target
+        state.withLock { state in
+            let place = key & (state.once.count - 1)
+            if state.once[place] != key {
+                state.once[place] = key
+                return
+            }
+            if state.targets.count >= Self.limit { swap(&state.targets, &dropped) }
+            state.targets[key] = KnownTarget(text, route, query)
         }
         withExtendedLifetime(dropped) {}
     }
 
     /// Lets go of all that was planned for a segment, which keeps its memory.
     func forget(_ open: OpenSegment) {
-        for target in targets.withLock({ Array($0.values) }) { target.forget { $0 === open } }
+        for target in known { target.forget { $0 === open } }
     }
 
     /// Lets go of what was planned for segments whose names lead elsewhere by now.
     func tidy() {
-        for target in targets.withLock({ Array($0.values) }) {
-            target.forget { (try? $0.segment.isCurrent()) != true }
-        }
+        for target in known { target.forget { (try? $0.segment.isCurrent()) != true } }
     }
+
+    private var known: [KnownTarget] { state.withLock { Array($0.targets.values) } }
 
     private static func key(_ text: UnsafeRawBufferPointer) -> Int {
         var hasher = Hasher()
