@@ -108,6 +108,7 @@ package final class GatewayService: Service {
 
     package func everySecond() {
         pool.trim()
+        HeapPages.giveBack()
         catalog.tidy()
         hub.tidy()
     }

@@ -3,6 +3,7 @@
 #ifndef SHMGATE_ENGINE_H
 #define SHMGATE_ENGINE_H
 
+#include <stddef.h>
 #include "shmgate.h"
 #include <pthread.h>
 
@@ -117,5 +118,8 @@ int shmgate_bell(void);
 /* Takes the pages of program and libraries that nobody can write to out of this process; what is needed again comes
  * back from the page cache. */
 void shmgate_give_back_start_pages(void);
+
+/// Gives back what C's allocator keeps of freed memory, if that is more than so many bytes.
+void shmgate_give_back_heap(size_t most);
 
 #endif
