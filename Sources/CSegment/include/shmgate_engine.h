@@ -119,7 +119,7 @@ int shmgate_bell(void);
  * back from the page cache. */
 void shmgate_give_back_start_pages(void);
 
-/// Gives back what C's allocator keeps of freed memory, if that is more than so many bytes.
+/* Gives back what C's allocator keeps of freed memory, if that is more than so many bytes. */
 void shmgate_give_back_heap(size_t most);
 
 #endif
