@@ -72,7 +72,7 @@ def test_every_format_comes_packed(packing, form, coding):
 def test_a_head_of_a_packed_answer_sends_nothing_behind_its_fields(packing):
     with socket.create_connection(("127.0.0.1", packing.port), timeout=60) as client:
         client.sendall(b"HEAD /segments/numbers/data HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")
-        client.shutdown(socket.SHUT_WR)
+        # The gateway ends the connection; a client that did so first might be gone before it is answered.
         answer = b"".join(iter(lambda: client.recv(65_536), b""))
     assert b"\r\nContent-Encoding: gzip\r\n" in answer and answer.endswith(b"\r\n\r\n") and answer.count(b"\r\n\r\n") == 1
 
