@@ -82,6 +82,7 @@ package final class GatewayService: Service {
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
+        try directory.keepStagingSpares(mostBytes: 16 << 20)
         let limits = configuration.limits
         catalog = Catalog(
             directory,
@@ -108,6 +109,7 @@ package final class GatewayService: Service {
 
     package func everySecond() {
         pool.trim()
+        catalog.directory.dropStagingSpares(idleForSeconds: 2)
         HeapPages.giveBack()
         catalog.tidy()
         hub.tidy()

@@ -103,8 +103,7 @@ struct Journal: Sendable {
     /// A page that is gone names none either.
     func clear(in segment: Segment) {
         guard case .staged(let file, _) = place else { return }
-        try? Self.forget(in: segment)
-        file.unlink()
+        if (try? Self.forget(in: segment)) != nil { file.retire() } else { file.unlink() }
     }
 
     /// Says in the page that there is no journal.

@@ -10,6 +10,7 @@ public final class SegmentDirectory: Sendable {
     let descriptor: Int32
     /// Where the pins of its segments are.
     package let privateFolder: PrivateFolder
+    let spares = StagingSpares()
 
     /// Opens a directory that exists.
     public init(path: String) throws(SegmentError) {
@@ -26,7 +27,10 @@ public final class SegmentDirectory: Sendable {
         privateFolder = PrivateFolder(owning: again, path: path)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        spares.drop()
+        close(descriptor)
+    }
 
     /// Opens and maps a segment, for writing too where its mode allows that.
     public func load(_ name: SegmentName) throws(SegmentError) -> Segment {

@@ -36,13 +36,16 @@ public final class SegmentDraft: Sendable {
         dataOffset = ControlPage.dataOffset(headerBytes: header.count)
         totalBytes = try Self.totalBytes(headerBytes: header.count, dataBytes: dataBytes)
         temporaryName = ".shmgate-tmp-\(uuid.hexadecimal)"
-        try directory.requireFree(totalBytes)
+        let bytes = totalBytes
+        try directory.withSparesToGive { () throws(SegmentError) in try directory.requireFree(bytes) }
         file = try directory.createTemporary(temporaryName)
         UnfinishedFiles.begin("\(directory.path)/\(temporaryName)")
         do throws(SegmentError) {
             let (number, count) = (file.number, totalBytes)
-            let reservation = try ContainerMemory.ofThisProcess.reserving(count, until: .after(milliseconds: 2_000)) {
-                FileDescriptor.reserve(number, from: 0, count: count)
+            let reservation = try directory.withSparesToGive { () throws(SegmentError) in
+                try ContainerMemory.ofThisProcess.reserving(count, until: .after(milliseconds: 2_000)) {
+                    FileDescriptor.reserve(number, from: 0, count: count)
+                }
             }
             if case .failure(let error) = reservation { throw try directory.shortage(error, of: totalBytes) }
             Failpoint.pass("reservation of the draft")

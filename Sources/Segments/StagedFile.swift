@@ -1,6 +1,3 @@
-internal import CSegment
-internal import Glibc
-
 /// Where the records of one write lie in a staged file, and their CRC-32.
 struct StagedRecords: Sendable {
     var offset: Int
@@ -31,18 +28,15 @@ public final class StagedFile: @unchecked Sendable {
     let bodyOffset: Int
     static let magic: [UInt8] = Array("SHMGJRN\0".utf8)
 
-    /// Random bits that name the file.
-    let identity = UUID.random()
     private let directory: SegmentDirectory
-    /// The creating description: written through, never mapped, and holding the lock that tells sweepers to keep off.
-    private let file: FileDescriptor
+    private let file: StagingFile
     private var end: Int
     /// Up to here the limits of the container have room; they are asked a step ahead, for the pieces are small.
     private var comparedEnd: Int
     private static let comparedBytes = ContainerMemory.smallestBytes
     private var recordsEnd: Int
-    private var mapping: Mapping?
-    private var isLinked = true
+    /// Whether a page may name it.
+    private var isNamed = false
 
     /// Makes an empty one with the mode and group of the segment that it will be written to.
     public convenience init(for segment: Segment) throws(SegmentError) {
@@ -65,21 +59,21 @@ public final class StagedFile: @unchecked Sendable {
     private init(in directory: SegmentDirectory, entries: Int, mode: UInt32, group: UInt32) throws(SegmentError) {
         bodyOffset = roundUp(StagedHead.byteCount + entries * StagedHead.entryBytes, to: ControlPage.pageBytes)
         end = bodyOffset
-        comparedEnd = bodyOffset + Self.comparedBytes
         recordsEnd = bodyOffset
         self.directory = directory
-        file = try directory.createTemporary(Self.name(identity))
-        UnfinishedFiles.begin("\(directory.path)/\(Self.name(identity))")
-        let hasGroup = fchown(file.number, uid_t.max, group) == 0
-        Failpoint.pass("fchown of the staged file")
-        // What the segment's group may do is not for ours, if the file cannot be given to that group.
-        _ = fchmod(file.number, hasGroup ? mode : mode & ~0o070)
-        Failpoint.pass("fchmod of the staged file")
+        file =
+            if let spare = directory.spares.take(mode: mode, group: group) { spare } else {
+                try StagingFile(in: directory, mode: mode, group: group)
+            }
+        comparedEnd = max(file.heldEnd, bodyOffset + Self.comparedBytes)
     }
 
-    deinit { unlink() }
+    deinit { if isNamed { file.unlink() } else { directory.spares.give(file) } }
 
-    static func name(_ identity: UUID) -> String { ".shmgate-journal-\(identity.hexadecimal)" }
+    static func name(_ identity: UUID) -> String { StagingFile.name(identity) }
+
+    /// Random bits that name the file.
+    var identity: UUID { file.identity }
 
     /// Bytes of body received.
     public var count: Int { end - bodyOffset }
@@ -88,7 +82,9 @@ public final class StagedFile: @unchecked Sendable {
     public func append(_ piece: UnsafeRawBufferPointer) throws(SegmentError) {
         if end + piece.count > comparedEnd {
             let step = max(piece.count, Self.comparedBytes)
-            try ContainerMemory.ofThisProcess.reserving(step, until: .immediate) {}
+            try directory.withSparesToGive { () throws(SegmentError) in
+                try ContainerMemory.ofThisProcess.reserving(step, until: .immediate) {}
+            }
             comparedEnd = end + step
         }
         try write(piece, at: end)
@@ -97,18 +93,11 @@ public final class StagedFile: @unchecked Sendable {
 
     /// Ends the body and maps it.
     public func seal() throws(SegmentError) {
-        if mapping == nil, count > 0 {
-            let again = FileDescriptor.open(Self.name(identity), in: directory.descriptor, flags: O_RDONLY)
-            switch again {
-            case .failure(let error): throw .system(error)
-            case .success(let number):
-                let reader = FileDescriptor(owning: number)
-                do throws(SystemError) {
-                    mapping = try Mapping(reader, count: end, writable: false)
-                } catch {
-                    throw .system(error)
-                }
-            }
+        guard count > 0 else { return }
+        do throws(SystemError) {
+            try file.map(upTo: end)
+        } catch {
+            throw .system(error)
         }
     }
 
@@ -119,24 +108,16 @@ public final class StagedFile: @unchecked Sendable {
 
     /// Copies bytes of the sealed body out, from an offset on.
     public func copy(_ offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws(SegmentError) {
-        switch mapping {
-        case .none: return
-        case .some(let mapping):
-            do throws(MappingFault) {
-                try mapping.copy(bodyOffset + offset, into: bytes)
-            } catch {
-                throw .corrupt("the staged body was truncated while it was in use")
-            }
+        if count == 0 { return }
+        do throws(MappingFault) {
+            try file.copy(bodyOffset + offset, into: bytes)
+        } catch {
+            throw .corrupt("the staged body was truncated while it was in use")
         }
     }
 
     /// The mapping's address, or some address for an empty body.
-    var sealedBase: UnsafeRawPointer {
-        switch mapping {
-        case .none: UnsafeRawPointer(UnsafeMutableRawPointer.empty) - bodyOffset
-        case .some(let mapping): UnsafeRawPointer(mapping.base)
-        }
-    }
+    var sealedBase: UnsafeRawPointer { file.base ?? UnsafeRawPointer(UnsafeMutableRawPointer.empty) - bodyOffset }
 
     /// Writes the records of a write behind the sealed body; a body that is used again gets others behind them.
     func append(records: [UInt8]) throws(SegmentError) -> StagedRecords {
@@ -151,7 +132,8 @@ public final class StagedFile: @unchecked Sendable {
     /// The write of one segment is committed by what the page says; that of several by ``commit()``.
     func writeHead(_ entries: [StagedHead.Entry], isCommitted: Bool) throws(SegmentError) -> [UInt8] {
         // From now on it may be what finishes a write.
-        UnfinishedFiles.end("\(directory.path)/\(Self.name(identity))")
+        file.becomeJournal()
+        isNamed = true
         var head = StagedHead(entries: entries)
         let covered = head.encoded
         head.commit = isCommitted ? 1 : 0
@@ -168,30 +150,15 @@ public final class StagedFile: @unchecked Sendable {
     }
 
     /// Removes the file; its bytes stay valid while this object lives.
-    func unlink() {
-        guard isLinked else { return }
-        isLinked = false
-        directory.unlinkTemporary(Self.name(identity))
-        UnfinishedFiles.end("\(directory.path)/\(Self.name(identity))")
+    func unlink() { file.unlink() }
+
+    /// No page names it any more, so that it may go or be used again; its bytes stay valid while this object lives.
+    func retire() {
+        isNamed = false
+        if !directory.spares.isKeeping { file.unlink() }
     }
 
-    /// The corresponding C function is `pwrite`: it reserves as it goes and says ENOSPC, where a mapping would fault.
     private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SegmentError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(file.number, bytes.baseAddress.map { $0 + done }, bytes.count - done, offset + done)
-            if count > 0 {
-                done += count
-                Failpoint.pass("pwrite to the staged file")
-            } else if count < 0, errno != EINTR {
-                let error = SystemError("pwrite")
-                if error.code == ENOSPC || error.code == EFBIG || error.code == EDQUOT {
-                    throw .outOfSpace(
-                        "shared memory is full: expected room to stage \(offset + bytes.count) bytes, got \(offset + done)"
-                    )
-                }
-                throw .system(error)
-            }
-        }
+        try directory.withSparesToGive { () throws(SegmentError) in try file.write(bytes, at: offset) }
     }
 }

@@ -154,6 +154,13 @@ class Gateway:
     def temporaries(self):
         return [name for name in os.listdir(self.directory) if name.startswith((".shmgate-tmp-", ".shmgate-journal-"))]
 
+    def without_temporaries(self):
+        """Waits until what is kept of staged files for the next writes has gone as well."""
+        deadline = time.monotonic() + 60
+        while self.temporaries() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.temporaries()
+
     def stop(self, number=signal.SIGTERM):
         """Ends the process; a polite signal has to be answered with exit status 0."""
         self.connection.close()

@@ -253,10 +253,7 @@ def test_a_write_that_breaks_off_writes_nothing(gateway):
     connection.close()
     assert gateway.request("GET", "/segments/broken").headers["ETag"] == tag
     assert not np.frombuffer(gateway.request("GET", "/segments/broken/data?format=raw").body, "u1").any()
-    deadline = time.monotonic() + 30
-    while gateway.temporaries() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert gateway.temporaries() == [], "the staged body of a client that has gone"
+    assert gateway.without_temporaries(), "the staged body of a client that has gone"
 
 
 def test_one_of_many_creators_wins(gateway):

@@ -128,7 +128,7 @@ def test_a_large_write_leaves_no_staged_file(gateway):
     gateway.create("large", {"kind": "ndarray", "dtype": "u1", "shape": [8 << 20]})
     value = np.random.default_rng(1).integers(256, size=8 << 20, dtype=np.uint8)
     assert gateway.request("PATCH", "/segments/large/data", value.tobytes(), RAW).status == 204
-    assert gateway.temporaries() == []
+    assert gateway.without_temporaries()
     assert in_another_process(gateway.path("large"), "print(int(a.sum(dtype='u8')))") == f"{value.sum(dtype='u8')}\n"
 
 

@@ -397,7 +397,7 @@ def test_a_token_that_is_taken_away_meanwhile_finishes_no_write(tokens):
         assert response.status == 403, response.read()
         client.close()
         assert tokens.ask("root", "GET", f"/segments/long-{size}/data?format=raw").body == bytes(size)
-    assert tokens.gateway.temporaries() == []
+    assert tokens.gateway.without_temporaries()
 
 
 def test_the_audit_names_what_was_refused(tokens):

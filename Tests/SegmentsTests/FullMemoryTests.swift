@@ -98,6 +98,30 @@ import Testing
         #expect(try memory.names() == ["a"])
     }
 
+    @Test("what is kept for the next writes is given back to who needs it", .enabled(if: geteuid() == 0, "mounting"))
+    func spares() throws {
+        guard let memory = try? SmallMemory() else { return }
+        let directory = try SegmentDirectory(path: memory.path)
+        directory.spares.keep(mostBytes: 1 << 20)
+        func make(_ name: String, _ count: Int) throws {
+            try Workshop.header.withUnsafeBytes {
+                _ = try SegmentDraft(in: directory, header: $0, dataBytes: count).publish(as: SegmentName(name))
+            }
+        }
+        try make("a", 300_000)
+        let segment = try directory.load(SegmentName("a"))
+        try segment.write([UInt8](repeating: 1, count: 200_000), to: segment.run(count: 200_000))
+        #expect(try memory.names().count == 2)
+        try make("b", 600_000)
+        #expect(try memory.names() == ["a", "b"])
+        try segment.write([UInt8](repeating: 1, count: 100_000), to: segment.run(count: 100_000))
+        #expect(try memory.names().count == 3)
+        try #require(chmod("\(memory.path)/b", 0o640) == 0)
+        let other = try directory.load(SegmentName("b"))
+        try other.write([UInt8](repeating: 2, count: 110_000), to: other.run(count: 110_000))
+        #expect(try memory.names().count == 3, "the spare of the one mode has gone for the other")
+    }
+
     @Test("a private folder that cannot be made is spoken of as a folder", .enabled(if: geteuid() == 0, "mounting"))
     func readOnlyFolder() throws {
         guard let memory = try? SmallMemory() else { return }
