@@ -77,6 +77,12 @@ package struct ByteBuffer: ~Copyable {
     /// The byte that was appended last; nil in an empty buffer.
     var last: UInt8? { count == 0 ? nil : base.load(fromByteOffset: count - 1, as: UInt8.self) }
 
+    /// Puts another byte in the place of the one that was appended last.
+    mutating func replaceLast(with byte: UInt8) {
+        precondition(count > 0, "an empty buffer has no last byte")
+        base.storeBytes(of: byte, toByteOffset: count - 1, as: UInt8.self)
+    }
+
     /// Gives the memory to the caller, who frees it with C's `free`; its address is never nil, even without bytes.
     package consuming func take() -> UnsafeMutableRawBufferPointer {
         let bytes = UnsafeMutableRawBufferPointer(start: base, count: count)

@@ -1,110 +1,106 @@
 /// The shortest decimal that rounds to a floating-point number, and of several the one nearest to it.
 ///
-/// Source: R. Giulietti, "The Schubfach way to render doubles", 2020. Whether a decimal rounds to the number is asked of
-/// three products of 128 bits, the number and the ends of the interval that rounds to it, each cut to an integer whose
-/// last bit says whether something was cut off.
+/// A binary number stands for all numbers between the middles to its neighbours, an interval as long as one in its last
+/// place. Counted in units of the power of ten that is just longer (by less than ten times), the number is a whole part
+/// and a fraction, and half of the interval is a number between 1/20 and 1/2. So
+/// - if the nearest whole number is no further away than that half, it is the only one in the interval, and the answer;
+/// - else the nearest tenth is, for it is no further away than 1/20.
+///
+/// Thus one product is enough, of the significand and what one in its last place is worth in units; half of the interval is
+/// half of the latter. Both are cut off behind 64 bits of the fraction. Where that might decide, which random numbers never
+/// come to, the exact way of `RoundingInterval` is taken; so it is for powers of two, whose interval is shorter below.
 ///
 /// Which of the ways a number takes cannot be foreseen, and a wrong guess of the processor costs as much as all of this;
 /// so what can be a sum or a choice of two values is no branch.
 struct ShortestDecimal {
-    /// The digits, perhaps with zeros behind them.
-    let digits: UInt64
-    /// What power of ten the last digit counts.
+    /// The first sixteen digits, perhaps with zeros behind them.
+    let sixteen: UInt64
+    /// The seventeenth digit.
+    let last: UInt64
+    /// What power of ten the first digit counts.
     let exponent: Int
 
-    /// Of a positive, finite number.
+    /// Of the magnitude of a number; nil if it is infinite or NaN.
     @inline(__always)
-    init(_ value: Double) {
+    static func of(_ value: Double, _ places: LastPlaces) -> Self? {
         let fraction = value.bitPattern & (1 << 52 - 1)
-        let biased = Int(value.bitPattern >> 52)
-        let significand = biased == 0 ? fraction : fraction | 1 << 52
-        let power = max(biased, 1) - 1_075
-        if (-52...0).contains(power), significand.trailingZeroBitCount >= -power {
-            (digits, exponent) = (significand >> UInt64(-power), 0)
-            return
+        let biased = Int(truncatingIfNeeded: value.bitPattern >> 52 & 0x7FF)
+        guard fraction != 0, let (whole, tenth) = places.round(fraction | 1 << 52, biased) else {
+            return exactly(value)
         }
-        let interval = Interval(significand, power, isLopsided: fraction == 0 && biased > 1)
-        let scale = PowersOfFive.shared.roundedUp(-interval.decimalExponent)
-        (digits, exponent) = interval.shortest { ends in
-            let carry = ends.multipliedFullWidth(by: scale.low).high
-            let product = UInt128(ends) &* UInt128(scale.high) &+ UInt128(carry)
-            return UInt64(truncatingIfNeeded: product &>> 64) | one(if: UInt64(truncatingIfNeeded: product) > 1)
-        }
+        // The whole part has 15 or 16 digits.
+        let isFifteen = whole < 1_000_000_000_000_000
+        return Self(
+            sixteen: isFifteen ? whole &* 10 &+ tenth : whole,
+            last: isFifteen ? 0 : tenth,
+            exponent: LastPlaces.unit(biased) &+ (isFifteen ? 14 : 15)
+        )
     }
 
-    /// Of a positive, finite number.
+    /// Of the magnitude of a float32; nil if it is infinite or NaN.
     @inline(__always)
-    init(_ value: Float) {
-        let fraction = value.bitPattern & (1 << 23 - 1)
-        let biased = Int(value.bitPattern >> 23)
-        let significand = UInt64(biased == 0 ? fraction : fraction | 1 << 23)
-        let power = max(biased, 1) - 150
-        if (-23...0).contains(power), significand.trailingZeroBitCount >= -power {
-            (digits, exponent) = (significand >> UInt64(-power), 0)
-            return
+    static func of(_ value: Float, _ places: LastPlaces) -> Self? {
+        let fraction = UInt64(value.bitPattern) & (1 << 23 - 1)
+        let biased = Int(truncatingIfNeeded: value.bitPattern >> 23 & 0xFF)
+        // Those of a double whose last place is worth as much.
+        let wide = biased &+ 925
+        guard fraction != 0, (1...254).contains(biased), let (whole, tenth) = places.round(fraction | 1 << 23, wide)
+        else {
+            return exactly(value)
         }
-        let interval = Interval(significand, power, isLopsided: fraction == 0 && biased > 1)
-        let scale = PowersOfFive.shared.roundedUp(-interval.decimalExponent)
-        let high = scale.high &+ (scale.low == 0 ? 0 : 1)
-        (digits, exponent) = interval.shortest { ends in
-            let (whole, part) = ends.multipliedFullWidth(by: high)
-            return whole | one(if: part >> 32 > 1)
-        }
+        // The whole part has 6 to 8 digits.
+        let digits = whole &* 10 &+ tenth
+        let missing = (digits < 100_000_000 ? 1 : 0) &+ (digits < 10_000_000 ? 1 : 0)
+        return Self(
+            sixteen: digits &* powersOfTen[7 &+ missing],
+            last: 0,
+            exponent: LastPlaces.unit(wide) &+ 7 &- missing
+        )
+    }
+
+    @inline(never)
+    private static func exactly(_ value: Double) -> Self? {
+        guard value.isFinite else { return nil }
+        return value == 0 ? Self(sixteen: 0, last: 0, exponent: 0) : nearest(RoundingInterval(value))
+    }
+
+    @inline(never)
+    private static func exactly(_ value: Float) -> Self? {
+        guard value.isFinite else { return nil }
+        return value == 0 ? Self(sixteen: 0, last: 0, exponent: 0) : nearest(RoundingInterval(value))
+    }
+
+    private static func nearest(_ interval: RoundingInterval) -> Self {
+        let (digits, exponent) = interval.shortest(.shared)
+        let missing = 17 - digitCount(digits)
+        let (sixteen, last) = (digits * powersOfTen[missing]).quotientAndRemainder(dividingBy: 10)
+        return Self(sixteen: sixteen, last: last, exponent: exponent - missing + 16)
     }
 }
 
-/// The numbers that round to one of a binary format, in quarters of its last place.
-private struct Interval {
-    private let lower: UInt64
-    private let middle: UInt64
-    private let upper: UInt64
-    /// 1 if the ends do not round to it: a tie goes to the even significand.
-    private let isOdd: UInt64
-    /// The greatest power of ten that is no longer than the interval.
-    let decimalExponent: Int
-    private let shift: UInt64
-
-    /// The interval of `significand` × 2^`power`; a lopsided one, at a power of two, is shorter below.
+extension LastPlaces {
+    /// The nearest whole number of units if it rounds to `significand`, and else how many units and tenths the nearest is;
+    /// nil if 64 bits do not decide it.
     @inline(__always)
-    init(_ significand: UInt64, _ power: Int, isLopsided: Bool) {
-        middle = significand << 2
-        lower = middle &- 2 &+ one(if: isLopsided)
-        upper = middle &+ 2
-        isOdd = significand & 1
-        // log10(2) and log10(3/4) in units of 2^-22.
-        decimalExponent = (power &* 1_262_611 &- (isLopsided ? 524_031 : 0)) >> 22
-        shift = UInt64(truncatingIfNeeded: power &+ PowersOfFive.binaryExponent(ofTenTo: -decimalExponent) &+ 1)
-    }
+    fileprivate func round(_ significand: UInt64, _ biased: Int) -> (whole: UInt64, tenth: UInt64)? {
+        let place = self[biased]
+        let carry = significand.multipliedFullWidth(by: place.low).high
+        let product = UInt128(significand) &* UInt128(place.high) &+ UInt128(carry)
+        let whole = UInt64(truncatingIfNeeded: product &>> 64)
+        let part = UInt64(truncatingIfNeeded: product)
+        let half = place.high &>> 1
 
-    /// Scales the interval so that the last digit counts one, and finds the shortest decimal in it.
-    @inline(__always)
-    func shortest(scaling scale: (UInt64) -> UInt64) -> (digits: UInt64, exponent: Int) {
-        let least = scale(lower &<< shift) &+ isOdd
-        let value = scale(middle &<< shift)
-        let most = scale(upper &<< shift) &- isOdd
-
-        // A digit less will do if just one of its two neighbours is in.
-        let tens = value / 40
-        let isTenBelow = 1 ^ isLess(40 &* tens, least)
-        let isTenAbove = 1 ^ isLess(most, 40 &* tens &+ 40)
-        let isShort = (isTenBelow ^ isTenAbove) & (1 ^ isLess(value, 40))
-
-        let whole = value >> 2
-        let isBelow = 1 ^ isLess(whole << 2, least)
-        let isAbove = 1 ^ isLess(most, (whole << 2) &+ 4)
-        let isNearerAbove = isLess(2, (value & 3) &+ (whole & 1))
-        let isDecided = isBelow ^ isAbove
-        let isUp = isDecided & isAbove | (1 ^ isDecided) & isNearerAbove
-
-        let mask = 0 &- isShort
-        let digits = (tens &+ isTenAbove) & mask | (whole &+ isUp) & ~mask
-        return (digits, decimalExponent &+ Int(truncatingIfNeeded: isShort))
+        // How far it is to the nearest whole number, and whether that is the next one: all ones, or 0.
+        let isUpper = signs(part)
+        let distance = part ^ isUpper
+        let isWhole = signs(distance &- half)
+        let (tenths, rest) = part.multipliedFullWidth(by: 10)
+        // The numbers compared may differ from the exact ones by less than 2, and this rest by less than 12.
+        if distance &- half &+ 2 < 5 || rest &- (1 << 63 - 12) < 13 { return nil }
+        return (whole &- (isWhole & isUpper), (tenths &+ rest >> 63) & ~isWhole)
     }
 }
 
-/// 1 if a number is less than another one, both below 2^63, else 0; never a branch.
+/// 64 ones for a negative number in two's complement, else 0; never a branch.
 @inline(__always)
-func isLess(_ one: UInt64, _ other: UInt64) -> UInt64 { (one &- other) >> 63 }
-
-@inline(__always)
-private func one(if condition: Bool) -> UInt64 { condition ? 1 : 0 }
+private func signs(_ word: UInt64) -> UInt64 { UInt64(bitPattern: Int64(bitPattern: word) >> 63) }

@@ -55,6 +55,8 @@ import Testing
             compare(Double(random.next() % 100_000) / 1_000)
             compare(Double(random.next() >> UInt64.random(in: 0...63, using: &random)))
             compare(Double.random(in: -1_000...1_000, using: &random))
+            // Quarters so great that they lie in the middle between two decimals.
+            compare(Double(random.next() >> 12) / 4)
         }
         #expect(failures.prefix(5).isEmpty, "seed \(Random.seed), \(failures.count) of them")
     }

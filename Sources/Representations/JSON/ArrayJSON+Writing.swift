@@ -15,10 +15,14 @@ package enum ArrayJSON {
         let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
         let big = dtype.isBigEndian
         switch dtype.element {
-        case .float64:
-            list.write(to: &text) { Number.write(double($0, big), options, to: &$1) }
-        case .float32:
-            list.write(to: &text) { Number.write(float($0, big), options, to: &$1) }
+        case .float64 where !big && !shape.isEmpty:
+            list.writeRows(to: &text) {
+                $2.appendList(ofDoubles: $0, count: $1) { Number.writeSpecial($0, options, to: &$1) }
+            }
+        case .float32 where !big && !shape.isEmpty:
+            list.writeRows(to: &text) {
+                $2.appendList(ofFloats: $0, count: $1) { Number.writeSpecial(Double($0), options, to: &$1) }
+            }
         case .int64 where !options.int64AsString:
             list.write(to: &text) { $1.appendDecimal(Int64(truncatingIfNeeded: integer($0, big) as UInt64)) }
         case .int32:
@@ -29,16 +33,6 @@ package enum ArrayJSON {
             let element = ElementWriter(dtype, options, zone: zone)
             list.write(to: &text) { element.write($0, to: &$1) }
         }
-    }
-
-    @inline(__always)
-    private static func double(_ place: UnsafeRawPointer, _ big: Bool) -> Double {
-        Double(bitPattern: integer(place, big))
-    }
-
-    @inline(__always)
-    private static func float(_ place: UnsafeRawPointer, _ big: Bool) -> Float {
-        Float(bitPattern: integer(place, big))
     }
 }
 
@@ -58,20 +52,31 @@ struct NestedList {
     /// Calls `element` with the place of each element, in C order.
     @inline(__always)
     func write(to text: inout ByteBuffer, element: (UnsafeRawPointer, inout ByteBuffer) -> Void) {
-        guard let last = shape.last else { return element(base, &text) }
+        if shape.isEmpty { return element(base, &text) }
+        writeRows(to: &text) { row, count, text in
+            var next = row
+            text.append(UInt8(ascii: "["))
+            for column in 0..<count {
+                if column > 0 { text.append(UInt8(ascii: ",")) }
+                element(next, &text)
+                next += itemByteCount
+            }
+            text.append(UInt8(ascii: "]"))
+        }
+    }
+
+    /// Calls `row` with the place of each run along the last axis, and how many elements it has, which are never none.
+    @inline(__always)
+    func writeRows(to text: inout ByteBuffer, row: (UnsafeRawPointer, Int, inout ByteBuffer) -> Void) {
+        guard let last = shape.last else { preconditionFailure("a bare element is no row") }
         let outer = Array(shape.dropLast())
         if shape.contains(0) { return writeEmpty(0, to: &text) }
         var index = [Int](repeating: 0, count: outer.count)
         var next = base
         for _ in outer { text.append(UInt8(ascii: "[")) }
         while true {
-            text.append(UInt8(ascii: "["))
-            for column in 0..<last {
-                if column > 0 { text.append(UInt8(ascii: ",")) }
-                element(next, &text)
-                next += itemByteCount
-            }
-            text.append(UInt8(ascii: "]"))
+            row(next, last, &text)
+            next += last * itemByteCount
             var axis = outer.count - 1
             while axis >= 0 {
                 index[axis] += 1

@@ -15,7 +15,8 @@ enum Number {
         if value.isFinite { text.appendDecimal(value) } else { writeSpecial(Double(value), options, to: &text) }
     }
 
-    private static func writeSpecial(_ value: Double, _ options: JSONOptions, to text: inout ByteBuffer) {
+    /// What stands for infinities and NaN.
+    static func writeSpecial(_ value: Double, _ options: JSONOptions, to text: inout ByteBuffer) {
         if value.isNaN {
             if options.nanAsString { text.append("\"NaN\"") } else { text.append("null") }
         } else if value < 0 {
