@@ -144,7 +144,7 @@ final class Catalog: Sendable {
     ///
     /// Looks at some of them each time it is called, so that it is cheap however many are open.
     func tidy() {
-        targets.tidy()
+        targets.tidy { segment in open.withLock { $0[segment.segment.name] } === segment }
         let known = open.withLock { Array($0) }
         if known.isEmpty { return }
         let count = min(known.count, Self.tidyLimit)

@@ -151,7 +151,7 @@ extension Response {
             let box = Unmanaged.passRetained(SourceBox(source))
             let made = MHD_create_response_from_callback(
                 UInt64(source.count),
-                min(Self.pieceBytes, source.count),
+                max(min(Self.pieceBytes, source.count), 1),
                 readSource,
                 box.toOpaque(),
                 releaseOwner

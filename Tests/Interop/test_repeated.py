@@ -4,6 +4,7 @@ import os
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 import shmgate as shm
 
@@ -101,3 +102,24 @@ def test_more_targets_than_are_kept(gateway):
     for _ in range(3):
         for index in range(0, 3_000, 2):
             assert gateway.request("GET", f"/segments/long/data?slice={index}").json()["data"] == index
+
+
+def test_a_plan_of_many_positions_is_not_kept(gateway):
+    """A label that stands at every second row picks them all; a client could ask for that in any number of spellings."""
+    rows = 1_000_000
+    series = pd.Series(np.zeros(rows, "i1"), index=np.arange(rows) % 2)
+    shm.create("labels", shm.SeriesLayout.from_data(series), directory=gateway.directory)
+
+    def resident_bytes():
+        status = open(f"/proc/{gateway.process.pid}/status").read()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1_024
+
+    before = None
+    for number in range(24):
+        spelling = "".join(f"%{ord(c):02X}" if number >> place & 1 else c for place, c in enumerate("format"))
+        for _ in range(3):
+            answer = gateway.request("HEAD", f"/segments/labels/data?sel.index=0&{spelling}=raw")
+            assert (answer.status, answer.headers["Content-Length"]) == (200, str(rows // 2))
+        before = before or resident_bytes()
+    # A plan has 4 MB of positions, and more than once.
+    assert resident_bytes() - before < 60_000_000

@@ -17,8 +17,10 @@ final class KnownTarget: Sendable {
     /// The read that a GET of it was, if it accepted the same; only good for the segment that it was planned for.
     func read(accept: [String]) -> PlannedRead? { plan.withLock { $0?.accept == accept ? $0?.read : nil } }
 
-    /// Keeps what was planned, in the place of what was planned before.
-    func remember(_ read: PlannedRead, accept: [String]) { plan.withLock { $0 = (accept, read) } }
+    /// Keeps what was planned, if it is small, in the place of what was planned before.
+    func remember(_ read: PlannedRead, accept: [String]) {
+        if read.isSmall { plan.withLock { $0 = (accept, read) } }
+    }
 
     /// Lets go of a read of some segment.
     fileprivate func forget(if isGone: (OpenSegment) -> Bool) {
@@ -84,9 +86,9 @@ final class KnownTargets: Sendable {
         for target in known { target.forget { $0 === open } }
     }
 
-    /// Lets go of what was planned for segments whose names lead elsewhere by now.
-    func tidy() {
-        for target in known { target.forget { (try? $0.segment.isCurrent()) != true } }
+    /// Lets go of what was planned for segments that are not open any more, or whose names lead elsewhere by now.
+    func tidy(isOpen: (OpenSegment) -> Bool) {
+        for target in known { target.forget { !isOpen($0) || (try? $0.segment.isCurrent()) != true } }
     }
 
     private var known: [KnownTarget] { state.withLock { Array($0.targets.values) } }

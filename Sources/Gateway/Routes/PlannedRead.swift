@@ -138,6 +138,16 @@ final class PlannedRead: Sendable {
         }
     }
 
+    /// Whether it takes so little memory, some 20 KB at most, that many of them can be kept.
+    ///
+    /// A label that stands at a million rows picks a million positions, and a frame has a part for each column.
+    var isSmall: Bool {
+        let positions = target.picks.reduce(0) { sum, pick in
+            if case .list(let positions) = pick { sum + positions.count } else { sum }
+        }
+        return positions <= 256 && (conditions?.wide ?? parts).parts.count <= 64
+    }
+
     /// Whether its bytes are those of one array, as many as its shape says.
     var isArrayAsItIs: Bool {
         guard format.isPacked, conditions == nil else { return false }
