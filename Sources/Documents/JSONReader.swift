@@ -19,7 +19,7 @@ package struct JSONReader {
     private let maximumDepth: Int
     private var depth = 0
     /// Whether the container that was entered last has given nothing yet.
-    private var isFirst = false
+    var isFirst = false
     private var keys: [KeySet] = []
 
     /// A reader at the front of a document.
@@ -27,6 +27,9 @@ package struct JSONReader {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
     }
+
+    /// The size of the document.
+    package var byteCount: Int { bytes.count }
 
     /// Tells the kind of the next value without reading it.
     package mutating func peek() throws(JSONError) -> Kind {
@@ -175,10 +178,13 @@ package struct JSONReader {
         return JSONError(kind: kind, offset: place, reason: "expected \(what), got \(got)")
     }
 
+    /// Whether a container may begin here.
+    var hasRoomBelow: Bool { depth < maximumDepth }
+
     private mutating func enter(_ bracket: UInt8, _ what: String) throws(JSONError) {
         skipSpaces()
         guard current == bracket else { throw unexpected(what) }
-        guard depth < maximumDepth else {
+        guard hasRoomBelow else {
             throw JSONError(kind: .depth, offset: offset, reason: "expected at most \(maximumDepth) levels, got more")
         }
         offset += 1

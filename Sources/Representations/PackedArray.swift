@@ -24,6 +24,23 @@ package struct PackedArray: ~Copyable {
         memory = Memory(base: base, byteCount: byteCount)
     }
 
+    private init(dtype: DType, shape: [Int], memory: consuming Memory) {
+        self.dtype = dtype
+        self.shape = shape
+        self.memory = memory
+    }
+
+    /// The first elements, as one axis, without the memory of the others.
+    package consuming func first(_ elementCount: Int) -> PackedArray {
+        let dtype = dtype
+        let byteCount = elementCount * dtype.byteCount
+        let bytes = take()
+        precondition(byteCount <= bytes.count, "no more elements than there are")
+        let kept = realloc(bytes.baseAddress, max(byteCount, 1)) ?? bytes.baseAddress
+        guard let kept else { preconditionFailure("an array has memory") }
+        return PackedArray(dtype: dtype, shape: [elementCount], memory: Memory(base: kept, byteCount: byteCount))
+    }
+
     /// How many elements it has.
     package var count: Int { shape.reduce(1, *) }
 

@@ -119,4 +119,39 @@ import Testing
         #expect(table[-1] == .init(high: 0xCCCC_CCCC_CCCC_CCCC, low: 0xCCCC_CCCC_CCCC_CCCC))
         #expect(table[27] == .init(high: 7_450_580_596_923_828_125 << 1, low: 0))
     }
+
+    @Test(
+        "a list of numbers is read at once, anything else is left alone",
+        arguments: [
+            ("[1, 2.5 ,-3e2]x", [1, 2.5, -300]), (" [\n7 ] x", [7]), ("[1,2,3,4]", [1, 2, 3, 4]), ("[1,2,3,4,5]", nil),
+            ("[1,2,]", nil), ("[1,2,null]", nil), ("[1,2,x]", nil), ("[1 2 3]", nil), ("[1,2,3}", nil), ("[]", nil),
+            ("1", nil), ("[01]", nil), ("[1,[2]]", nil), ("[1,2", nil), ("[1,", nil), ("[", nil), ("", nil),
+            ("[1e999]", nil),
+        ] as [(String, [Double]?)]
+    )
+    func numbers(text: String, expected: [Double]?) throws {
+        try reading(Array(text.utf8)) { reader in
+            var values: [Double] = []
+            let count = reader.numbers(atMost: 4) { _, number in
+                switch number {
+                case .integer(let value): values.append(Double(value))
+                case .double(let value): values.append(value)
+                default: return false
+                }
+                return true
+            }
+            #expect(count == expected?.count)
+            if let expected { #expect(values == expected) }
+            let end = text.utf8.firstIndex(of: UInt8(ascii: "]")).map {
+                text.utf8.distance(from: text.startIndex, to: $0)
+            }
+            #expect(reader.offset == (expected == nil ? 0 : end.map { $0 + 1 }))
+        }
+    }
+
+    @Test("a list as deep as may be is not read at once where it is too deep")
+    func depth() throws {
+        try reading(Array("[1]".utf8), maximumDepth: 0) { #expect($0.numbers(atMost: 1) { _, _ in true } == nil) }
+    }
+
 }

@@ -13,6 +13,7 @@ extension ArrayJSON {
         zone: TimeZone? = nil,
         atMost limit: Int = .max
     ) throws(RepresentationError) -> PackedArray {
+        if let array = numbers(&reader, dtype, atMost: limit) { return array }
         var scout = reader
         let shape = try shape(&scout, elementDepth: elementDepth(dtype))
         guard let count = product(shape, times: 1), count <= limit else {
@@ -21,11 +22,54 @@ extension ArrayJSON {
         let array = try PackedArray(dtype: dtype, shape: shape)
         let element = ElementReader(dtype, zone: zone)
         var next = array.base
-        try list(&reader, shape[...]) { reader throws(RepresentationError) in
-            try element.read(&reader, into: next)
-            next += dtype.byteCount
+        let rowCount = shape.last ?? 1
+        try list(&reader, shape.dropLast()) { reader throws(RepresentationError) in
+            defer { next += rowCount * dtype.byteCount }
+            let before = reader
+            if !shape.isEmpty, numbers(&reader, dtype, atMost: rowCount, into: next) == rowCount { return }
+            reader = before
+            var place = next
+            try list(&reader, shape.suffix(1)) { reader throws(RepresentationError) in
+                try element.read(&reader, into: place)
+                place += dtype.byteCount
+            }
         }
         return array
+    }
+
+    /// Reads a list of numbers that the dtype can hold; nil, with nothing read, if it is anything else.
+    private static func numbers(
+        _ reader: inout JSONReader,
+        _ dtype: DType,
+        atMost limit: Int
+    ) -> PackedArray? {
+        // A number has a byte and a comma or bracket behind it. What is reserved and not needed is never touched.
+        let most = min(limit, (reader.byteCount - reader.offset) / 2)
+        guard most > 0, let array = try? PackedArray(dtype: dtype, shape: [most]) else { return nil }
+        guard let count = numbers(&reader, dtype, atMost: most, into: array.base) else { return nil }
+        return array.first(count)
+    }
+
+    private static func numbers(
+        _ reader: inout JSONReader,
+        _ dtype: DType,
+        atMost limit: Int,
+        into place: UnsafeMutableRawPointer
+    ) -> Int? {
+        if dtype.element == .float64, !dtype.isBigEndian {
+            return reader.numbers(atMost: limit) { index, number in
+                switch number {
+                case .double(let value): place.storeBytes(of: value, toByteOffset: index * 8, as: Double.self)
+                case .integer(let value) where value.magnitude <= 1 << 53:
+                    place.storeBytes(of: Double(value), toByteOffset: index * 8, as: Double.self)
+                default: return false
+                }
+                return true
+            }
+        }
+        if elementDepth(dtype) > 0 { return nil }
+        let size = dtype.byteCount
+        return reader.numbers(atMost: limit) { ElementStore(dtype: dtype, place: place + $0 * size).number($1) }
     }
 
     /// How deep lists go inside one element: `[re, im]`, `[field, …]`.

@@ -1,0 +1,32 @@
+/// Lists of numbers alone, most of what is sent as JSON: read in one loop, without a look at what kind each value is.
+extension JSONReader {
+    /// Reads a list of at least one number, each taken with its place in the list, and tells how many there are.
+    ///
+    /// Nil, with nothing read, for anything else, for more than `limit` numbers, and where one is not taken: what is wrong
+    /// with it, who reads it value by value finds out.
+    @inline(__always)
+    package mutating func numbers(atMost limit: Int, _ take: (Int, JSONNumber) -> Bool) -> Int? {
+        let start = offset
+        if let count = try? list(limit, take) { return count }
+        offset = start
+        return nil
+    }
+
+    @inline(__always)
+    private mutating func list(_ limit: Int, _ take: (Int, JSONNumber) -> Bool) throws(JSONError) -> Int? {
+        guard try peek() == .array, hasRoomBelow else { return nil }
+        offset += 1
+        for index in 0..<limit {
+            guard take(index, try number()) else { return nil }
+            skipSpaces()
+            let next = current
+            guard next == UInt8(ascii: ",") || next == UInt8(ascii: "]") else { return nil }
+            offset += 1
+            if next == UInt8(ascii: "]") {
+                isFirst = false
+                return index + 1
+            }
+        }
+        return nil
+    }
+}
