@@ -4,6 +4,8 @@ internal import Glibc
 package struct ByteBuffer: ~Copyable {
     private var base: UnsafeMutableRawPointer
     private var capacity: Int
+    /// Whether the bytes lie in memory that belongs to someone else.
+    package private(set) var isBorrowed = false
     /// How many bytes it holds.
     package private(set) var count = 0
 
@@ -14,7 +16,16 @@ package struct ByteBuffer: ~Copyable {
         self.base = base
     }
 
-    deinit { free(base) }
+    /// An empty buffer in memory that stays the caller's, who keeps it for as long as the bytes are there; what turns out to
+    /// be too much for it goes to memory of the buffer's own.
+    package init(borrowing memory: UnsafeMutableRawBufferPointer) {
+        guard let base = memory.baseAddress else { preconditionFailure("what is borrowed is somewhere") }
+        self.base = base
+        capacity = memory.count
+        isBorrowed = true
+    }
+
+    deinit { if !isBorrowed { free(base) } }
 
     /// Makes room for `additional` bytes more; a process without memory for them ends.
     package mutating func reserve(_ additional: Int) {
@@ -83,7 +94,8 @@ package struct ByteBuffer: ~Copyable {
         base.storeBytes(of: byte, toByteOffset: count - 1, as: UInt8.self)
     }
 
-    /// Gives the memory to the caller, who frees it with C's `free`; its address is never nil, even without bytes.
+    /// Gives the memory to the caller, who frees it with C's `free` unless it is borrowed; its address is never nil, even
+    /// without bytes.
     package consuming func take() -> UnsafeMutableRawBufferPointer {
         let bytes = UnsafeMutableRawBufferPointer(start: base, count: count)
         discard self
@@ -92,7 +104,9 @@ package struct ByteBuffer: ~Copyable {
 
     private mutating func grow(_ additional: Int) {
         let wanted = max(capacity * 2, count + additional)
-        guard let larger = realloc(base, wanted) else { fatalError("no memory for \(wanted) bytes") }
+        guard let larger = realloc(isBorrowed ? nil : base, wanted) else { fatalError("no memory for \(wanted) bytes") }
+        if isBorrowed { memcpy(larger, base, count) }
+        isBorrowed = false
         base = larger
         capacity = wanted
     }

@@ -7,6 +7,9 @@ package struct JSONWriter: ~Copyable {
     /// An empty document.
     package init(capacity: Int = 256) { buffer = ByteBuffer(capacity: capacity) }
 
+    /// An empty document in an empty buffer.
+    package init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
+
     /// Opens an object.
     package mutating func beginObject() { begin(UInt8(ascii: "{")) }
     /// Closes an object.

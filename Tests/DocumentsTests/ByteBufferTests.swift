@@ -70,4 +70,24 @@ import Testing
             free(taken.baseAddress)
         }
     }
+
+    @Test("borrowed memory is used as far as it goes, and never freed")
+    func borrowing() {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 100, alignment: 1)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0xEE)
+        for count in [0, 1, 100, 101, 100_000] {
+            var buffer = ByteBuffer(borrowing: memory)
+            for index in 0..<count { buffer.append(UInt8(truncatingIfNeeded: index)) }
+            #expect(buffer.isBorrowed == (count <= 100))
+            let isBorrowed = buffer.isBorrowed
+            let taken = buffer.take()
+            #expect((taken.baseAddress == memory.baseAddress) == isBorrowed)
+            #expect(taken.count == count)
+            #expect(taken.enumerated().allSatisfy { $1 == UInt8(truncatingIfNeeded: $0) })
+            if !isBorrowed { free(taken.baseAddress) }
+            _ = ByteBuffer(borrowing: memory)
+        }
+        #expect(memory[99] == 99, "it is still there")
+    }
 }

@@ -49,6 +49,18 @@ def test_an_answer_beyond_the_whole_budget_is_given_alone(own_gateway):
     assert gateway.request("GET", "/segments/big/data?format=raw").body == b"\7" * (8 * MIB)
 
 
+def test_much_text_is_whole_whether_it_takes_more_room_than_was_thought_or_less(gateway):
+    numbers = np.random.default_rng(1).normal(size=300_000)
+    texts = np.array([f"{number:040}" for number in range(300_000)], "S40")
+    for content, expected in [(numbers, numbers.tolist()), (texts, texts.astype("U40").tolist())]:
+        name = f"much-{content.dtype.kind}"
+        gateway.create(name, {"kind": "ndarray", "dtype": content.dtype.str, "shape": [len(content)]})
+        assert gateway.request("PATCH", f"/segments/{name}/data", content.tobytes(), RAW).status == 204
+        # The later ones in the memory of the first one.
+        for _ in range(3):
+            assert gateway.request("GET", f"/segments/{name}/data").json()["data"] == expected
+
+
 def asking_client(gateway, byte_count):
     """A client that asks whether it may send a body, and the first line of what it hears."""
     client = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)

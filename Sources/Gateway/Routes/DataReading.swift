@@ -195,13 +195,14 @@ struct DataReading {
                 body: .made(stream)
             )
         }
+        let room = TextRoom(for: read.textBytes, pool)
         if format == .csv {
-            var text = ByteBuffer(capacity: 256)
+            var text = room.buffer
             try ExcerptCSV(options: form.options) { UnsafeRawPointer(places[$0]) }.write(excerpt, to: &text)
             withExtendedLifetime(copy) {}
-            return .text(text, "text/csv; charset=utf-8", headers: fields, countedBy: reservation)
+            return .text(text, "text/csv; charset=utf-8", headers: fields, in: room, countedBy: reservation)
         }
-        var json = JSONWriter(capacity: 256)
+        var json = JSONWriter(room.buffer)
         let writer = ExcerptJSON(
             options: form.options,
             orientation: form.orientation,
@@ -211,7 +212,7 @@ struct DataReading {
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)
         withExtendedLifetime(copy) {}
-        return .json(json.finish(), headers: fields, countedBy: reservation)
+        return .json(json.finish(), headers: fields, in: room, countedBy: reservation)
     }
 
     /// Labels that are numbers or times, which never change.

@@ -99,6 +99,8 @@ final class PlannedRead: Sendable {
     let copiedBytes: Int
     /// The same with those of text, by an estimate.
     let neededBytes: Int
+    /// Bytes of text, by an estimate.
+    let textBytes: Int
     /// Bytes that one step of it copies or encodes, which is what an event thread must not do too long.
     let movedBytes: Int
 
@@ -117,7 +119,7 @@ final class PlannedRead: Sendable {
         isRelaxed = request.isRelaxed
         mostPoints = request.mostPoints
         outline = try mostPoints.map { try target.outline($0, excerpt) } ?? excerpt
-        let textBytes = Self.textBytes(outline, format)
+        textBytes = Self.textBytes(outline, format)
         if case .labels(let labels) = excerpt, format.isPacked {
             conditions = nil
             copiedBytes = labels.count.multipliedClamped(by: 32)

@@ -220,24 +220,16 @@ extension Query {
     }
 }
 
-/// Text in memory from `malloc`, freed with its holder.
-private final class TextMemory {
-    private let bytes: UnsafeMutableRawBufferPointer
-
-    init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
-
-    deinit { free(bytes.baseAddress) }
-}
-
 extension Response {
     /// A JSON answer, perhaps one that took of a budget.
     static func json(
         _ body: consuming ByteBuffer,
         status: Int = 200,
         headers: [(StaticString, String)],
+        in room: TextRoom = TextRoom(),
         countedBy reservation: MemoryReservation? = nil
     ) -> Response {
-        text(body, "application/json", status: status, headers: headers, countedBy: reservation)
+        text(body, "application/json", status: status, headers: headers, in: room, countedBy: reservation)
     }
 
     /// An answer of text of a media type.
@@ -246,12 +238,13 @@ extension Response {
         _ mediaType: String,
         status: Int = 200,
         headers: [(StaticString, String)],
+        in room: TextRoom = TextRoom(),
         countedBy reservation: MemoryReservation? = nil
     ) -> Response {
-        let bytes = body.take()
-        let headers = [("Content-Type", mediaType)] + headers
-        guard let reservation else { return Response(status: status, headers: headers, body: .allocated(bytes)) }
-        let owner = Counted(TextMemory(bytes), reservation)
-        return Response(status: status, headers: headers, body: .pinned(UnsafeRawBufferPointer(bytes), owner: owner))
+        Response(
+            status: status,
+            headers: [("Content-Type", mediaType)] + headers,
+            body: room.body(body, countedBy: reservation)
+        )
     }
 }
