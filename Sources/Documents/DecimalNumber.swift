@@ -13,8 +13,9 @@ struct DecimalNumber {
     /// The nearest double, ties to even, infinite beyond the greatest; nil in the rare cases that need exact arithmetic.
     @inline(__always)
     var nearestDouble: Double? {
-        // Both are doubles without loss, so that one operation rounds correctly (Clinger).
-        if mantissa <= 1 << 53, exponent.magnitude <= 22 {
+        // Both are doubles without loss, so that one operation rounds correctly (Clinger). Larger mantissas would be, too, but
+        // which ones of sixteen digits cannot be foreseen, and a wrong guess costs more than the product.
+        if mantissa < 1_000_000_000_000, exponent.magnitude <= 22 {
             let power = exactPowersOfTen[Int(exponent.magnitude)]
             return exponent < 0 ? Double(mantissa) / power : Double(mantissa) * power
         }
@@ -31,12 +32,10 @@ struct DecimalNumber {
         let power = PowersOfFive.shared[exponent]
 
         // The power stands for what lies in [power, power + 1), or for itself, and so the product for what lies in
-        // [high:low, high:low + 2) in units of the last bit.
-        var (high, low) = scaled.multipliedFullWidth(by: power.high)
-        let (carry, _) = scaled.multipliedFullWidth(by: power.low)
-        let (sum, overflow) = low.addingReportingOverflow(carry)
-        low = sum
-        if overflow { high += 1 }
+        // [product, product + 2) in units of the last bit.
+        let carry = scaled.multipliedFullWidth(by: power.low).high
+        let product = UInt128(scaled) &* UInt128(power.high) &+ UInt128(carry)
+        let (high, low) = (UInt64(truncatingIfNeeded: product &>> 64), UInt64(truncatingIfNeeded: product))
 
         let top = 63 - high.leadingZeroBitCount
         let binaryExponent = top + 1 + PowersOfFive.binaryExponent(ofTenTo: exponent) - shift
@@ -46,12 +45,11 @@ struct DecimalNumber {
         guard dropped < 64 else { return nil }
         let half: UInt64 = 1 << UInt64(dropped - 1)
         let rest = high & (half << 1 - 1)
-        var bits = high >> UInt64(dropped)
+        // Rounded up where the first bit that is dropped is one, whatever is behind it.
+        var bits = (high >> UInt64(dropped - 1) &+ 1) >> 1
         if rest == half, low == 0 {
             guard PowersOfFive.isExact(exponent), scaled.multipliedFullWidth(by: power.low).low == 0 else { return nil }
-            bits += bits & 1
-        } else if rest >= half {
-            bits += 1
+            bits -= bits & 1
         } else if rest == half - 1, low >= UInt64.max - 1 {
             return nil
         }

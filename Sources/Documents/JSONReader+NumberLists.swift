@@ -15,17 +15,20 @@ extension JSONReader {
     @inline(__always)
     private mutating func list(_ limit: Int, _ take: (Int, JSONNumber) -> Bool) throws(JSONError) -> Int? {
         guard try peek() == .array, hasRoomBelow else { return nil }
-        offset += 1
+        var next = offset + 1
         for index in 0..<limit {
-            guard take(index, try number()) else { return nil }
-            skipSpaces()
-            let next = current
-            guard next == UInt8(ascii: ",") || next == UInt8(ascii: "]") else { return nil }
-            offset += 1
-            if next == UInt8(ascii: "]") {
+            skipSpaces(from: &next)
+            guard take(index, try number(from: &next)) else { return nil }
+            skipSpaces(from: &next)
+            guard next < bytes.count else { return nil }
+            let byte = bytes[next]
+            next += 1
+            if byte == UInt8(ascii: "]") {
+                offset = next
                 isFirst = false
                 return index + 1
             }
+            guard byte == UInt8(ascii: ",") else { return nil }
         }
         return nil
     }

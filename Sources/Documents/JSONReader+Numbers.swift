@@ -2,19 +2,27 @@ extension JSONReader {
     /// Reads a number; one that no double can hold is ``JSONNumber/overflow``, not an error.
     package mutating func number() throws(JSONError) -> JSONNumber {
         skipSpaces()
-        // Offsets in a local variable stay in registers; in the reader each digit would be a store.
-        let start = offset
-        var next = start
+        var next = offset
+        let number = try number(from: &next)
+        offset = next
+        return number
+    }
+
+    /// Reads a number that begins at `next`, which is moved behind it.
+    ///
+    /// Offsets in a variable stay in registers; in the reader each step would be a store.
+    @inline(__always)
+    func number(from next: inout Int) throws(JSONError) -> JSONNumber {
+        let start = next
         let isNegative = start < bytes.count && bytes[start] == UInt8(ascii: "-")
-        if isNegative { next += 1 }
+        next += isNegative ? 1 : 0
         let first = next
         var mantissa = takeDigits(0, from: &next)
         var digitCount = next - first
         if digitCount == 0 { throw unexpected("a digit", at: next) }
-        if bytes[first] == UInt8(ascii: "0") {
-            if digitCount > 1 { throw unexpected("no digit behind a leading zero", at: first + 1) }
-            digitCount = 0
-        }
+        let leadingZeros = bytes[first] == UInt8(ascii: "0") ? 1 : 0
+        if leadingZeros &* (digitCount &- 1) > 0 { throw unexpected("no digit behind a leading zero", at: first + 1) }
+        digitCount -= leadingZeros
         var exponent = 0
         var isInteger = true
         if next < bytes.count, bytes[next] == UInt8(ascii: ".") {
@@ -30,12 +38,11 @@ extension JSONReader {
             isInteger = false
             exponent += try takeExponent(from: &next)
         }
-        offset = next
         if digitCount > NumberDigits.limit {
-            return longNumber(first, isNegative: isNegative, isInteger: isInteger, exponent: exponent)
+            return longNumber(first..<next, isNegative: isNegative, isInteger: isInteger, exponent: exponent)
         }
         if isInteger, let number = Self.integer(mantissa, isNegative: isNegative) { return number }
-        guard let magnitude = DecimalNumber(mantissa, exponent).nearestDouble else { return slowDouble(from: start) }
+        guard let magnitude = DecimalNumber(mantissa, exponent).nearestDouble else { return slowDouble(start..<next) }
         return Self.double(magnitude, isNegative: isNegative)
     }
 
@@ -68,11 +75,14 @@ extension JSONReader {
     @inline(__always)
     private func takeDigits(_ mantissa: UInt64, from next: inout Int) -> UInt64 {
         var mantissa = mantissa
-        while next + 8 <= bytes.count {
-            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self))
-            guard let value = eightDigits(word) else { break }
-            mantissa = mantissa &* 100_000_000 &+ value
-            next += 8
+        while next &+ 8 <= bytes.count {
+            let word = DigitWord(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self)))
+            guard word.isFull else {
+                next = next &+ word.count
+                return mantissa &* powersOfTen[word.count] &+ word.value
+            }
+            mantissa = mantissa &* 100_000_000 &+ word.value
+            next = next &+ 8
         }
         while next < bytes.count {
             let digit = bytes[next] &- UInt8(ascii: "0")
@@ -110,38 +120,61 @@ extension JSONReader {
     }
 
     private static func double(_ magnitude: Double, isNegative: Bool) -> JSONNumber {
-        magnitude.isFinite ? .double(isNegative ? -magnitude : magnitude) : .overflow
+        let sign: UInt64 = isNegative ? 1 << 63 : 0
+        return magnitude.isFinite ? .double(Double(bitPattern: magnitude.bitPattern | sign)) : .overflow
     }
 
-    /// More digits than a mantissa of 64 bits surely holds; `first` is the first of them.
-    private func longNumber(_ first: Int, isNegative: Bool, isInteger: Bool, exponent: Int) -> JSONNumber {
-        let digits = NumberDigits(bytes[first..<offset])
+    /// More digits than a mantissa of 64 bits surely holds; the text begins behind the sign.
+    private func longNumber(_ text: Range<Int>, isNegative: Bool, isInteger: Bool, exponent: Int) -> JSONNumber {
+        let digits = NumberDigits(bytes[text])
         if isInteger, let exact = digits.exactInteger, let number = Self.integer(exact, isNegative: isNegative) {
             return number
         }
         guard let magnitude = digits.nearestDouble(lastExponent: exponent) else {
-            return slowDouble(from: isNegative ? first - 1 : first)
+            return slowDouble((isNegative ? text.lowerBound - 1 : text.lowerBound)..<text.upperBound)
         }
         return Self.double(magnitude, isNegative: isNegative)
     }
 
-    private func slowDouble(from start: Int) -> JSONNumber {
-        let value = exactDouble(UnsafeRawBufferPointer(rebasing: bytes[start..<offset]))
+    private func slowDouble(_ text: Range<Int>) -> JSONNumber {
+        let value = exactDouble(UnsafeRawBufferPointer(rebasing: bytes[text]))
         return value.isFinite ? .double(value) : .overflow
     }
 }
 
-/// The number that eight bytes spell, the first of them lowest in the word; nil unless all are digits.
-@inline(__always)
-private func eightDigits(_ word: UInt64) -> UInt64? {
-    let high: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
-    // Digits are 0x30 to 0x39: the upper half is 3, and still is when 6 is added.
-    guard word & high == 0x3030_3030_3030_3030, (word &+ 0x0606_0606_0606_0606) & high == 0x3030_3030_3030_3030 else {
-        return nil
+/// The digits that eight bytes begin with, the first byte lowest in the word.
+///
+/// How many they are in the last word of a number cannot be foreseen, so there is no loop over them.
+private struct DigitWord {
+    private let word: UInt64
+    /// Zero in the bytes of the digits, and not in the first one behind them.
+    private let wrong: UInt64
+
+    @inline(__always)
+    init(_ word: UInt64) {
+        self.word = word
+        let (high, zeros): (UInt64, UInt64) = (0xF0F0_F0F0_F0F0_F0F0, 0x3030_3030_3030_3030)
+        // Digits are 0x30 to 0x39: the upper half is 3, and still is when 6 is added. That carries out of other bytes only,
+        // into those behind them.
+        wrong = (word & high ^ zeros) | ((word &+ 0x0606_0606_0606_0606) & high ^ zeros)
     }
-    // Neighbours join: eight digits to four pairs, to two quadruples, to one number.
-    let digits = word & 0x0F0F_0F0F_0F0F_0F0F
-    let pairs = (digits &* 10 &+ digits >> 8) & 0x00FF_00FF_00FF_00FF
-    let quadruples = (pairs &* 100 &+ pairs >> 16) & 0x0000_FFFF_0000_FFFF
-    return (quadruples &* 10_000 &+ quadruples >> 32) & 0xFFFF_FFFF
+
+    /// Whether all bytes are digits.
+    @inline(__always)
+    var isFull: Bool { wrong == 0 }
+
+    /// How many digits there are.
+    @inline(__always)
+    var count: Int { wrong.trailingZeroBitCount / 8 }
+
+    /// The number that they spell.
+    @inline(__always)
+    var value: UInt64 {
+        // To the end of the word, with zeros in front; neighbours join: eight digits to four pairs, to two quadruples, to
+        // one number.
+        let digits = (word << UInt64(truncatingIfNeeded: 64 &- 8 &* count)) & 0x0F0F_0F0F_0F0F_0F0F
+        let pairs = (digits &* 10 &+ digits >> 8) & 0x00FF_00FF_00FF_00FF
+        let quadruples = (pairs &* 100 &+ pairs >> 16) & 0x0000_FFFF_0000_FFFF
+        return (quadruples &* 10_000 &+ quadruples >> 32) & 0xFFFF_FFFF
+    }
 }

@@ -159,10 +159,17 @@ package struct JSONReader {
 
     @inline(__always)
     mutating func skipSpaces() {
-        while offset < bytes.count {
-            let byte = bytes[offset]
+        var next = offset
+        skipSpaces(from: &next)
+        offset = next
+    }
+
+    @inline(__always)
+    func skipSpaces(from next: inout Int) {
+        while next < bytes.count {
+            let byte = bytes[next]
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
-            offset += 1
+            next += 1
         }
     }
 
