@@ -37,7 +37,11 @@ let package = Package(
         .target(name: "Secrets", dependencies: ["CGnuTLS"], swiftSettings: strict),
         .target(name: "Segments", dependencies: ["CSegment", "CZlib", "Locks"], swiftSettings: strict),
         .target(name: "Layouts", dependencies: ["CTimeZone", "Documents", "Locks", "Segments"], swiftSettings: strict),
-        .target(name: "Representations", dependencies: ["Codings", "Documents", "Layouts"], swiftSettings: strict),
+        .target(
+            name: "Representations",
+            dependencies: ["Codings", "Documents", "Layouts", "Locks"],
+            swiftSettings: strict
+        ),
         .target(name: "MicroHTTP", dependencies: ["CGnuTLS", "CMicroHTTPD", "Locks"], swiftSettings: strict),
         .target(
             name: "Gateway",

@@ -1,3 +1,4 @@
+internal import Documents
 internal import Glibc
 internal import Layouts
 internal import Locks
@@ -11,6 +12,7 @@ final class OpenSegment: Sendable {
     let header: SegmentHeader
     private let indexes = Locked<[Int: LabelIndex]>([:])
     private let knownHierarchy = Locked<ZarrNode?>(nil)
+    private let knownTexts = Locked<(layout: [UInt8], buffers: [UInt8])?>(nil)
 
     init(_ segment: Segment) throws {
         self.segment = segment
@@ -41,6 +43,21 @@ final class OpenSegment: Sendable {
         knownHierarchy.withLock { $0 = made }
         return made
     }
+
+    /// Layout and buffers as JSON, which never change; kept where they are short, as most are.
+    var fixedTexts: (layout: [UInt8], buffers: [UInt8]) {
+        if let known = knownTexts.withLock({ $0 }) { return known }
+        var layout = JSONWriter()
+        header.layout.write(to: &layout)
+        var buffers = JSONWriter()
+        header.arrays.write(to: &buffers)
+        let texts = (layout.finish().withUnsafeBytes { Array($0) }, buffers.finish().withUnsafeBytes { Array($0) })
+        if texts.0.count + texts.1.count <= Self.keptTextBytes { knownTexts.withLock { $0 = texts } }
+        return texts
+    }
+
+    /// Thousands of segments may be open.
+    private static let keptTextBytes = 1 << 10
 
     /// Makes excerpts of the members.
     var maker: ExcerptMaker { ExcerptMaker(arrays: header.arrays) { self.index($0, $1) } }

@@ -119,7 +119,10 @@ int shmgate_bell(void);
  * back from the page cache. */
 void shmgate_give_back_start_pages(void);
 
-/* Gives back what C's allocator keeps of freed memory, if that is more than so many bytes. */
-void shmgate_give_back_heap(size_t most);
+/* Bytes that C's allocator keeps free, those whose pages it has given back among them. */
+size_t shmgate_free_heap(void);
+
+/* Gives the pages back to the machine that lie in free memory of the allocator. */
+void shmgate_trim_heap(void);
 
 #endif

@@ -208,6 +208,8 @@ struct DataReading {
             orientation: form.orientation,
             tellsDTypes: form.tellsDTypes,
             rows: form.tellsRows ? copied.rows : nil,
+            // Which rows a condition leaves is another thing each time.
+            indexText: copied.rows == nil ? read.indexText : nil,
             attrs: attrs
         ) { UnsafeRawPointer(places[$0]) }
         try writer.write(excerpt, to: &json)

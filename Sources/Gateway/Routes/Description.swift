@@ -18,7 +18,8 @@ struct Description {
         self.restoration = restoration
         vitals = try open.segment.vitals()
         status = try open.segment.currentStatus() ?? open.segment.status
-        isPinned = open.segment.isPinned
+        // A pin is a second name.
+        isPinned = status.linkCount > 1 && open.segment.isPinned
     }
 
     /// The tag that goes with it.
@@ -28,6 +29,7 @@ struct Description {
     func write(to json: inout JSONWriter) {
         let segment = open.segment
         let header = open.header
+        let texts = open.fixedTexts
         json.beginObject()
         json.key("name")
         json.string(segment.name.description)
@@ -57,7 +59,7 @@ struct Description {
         json.bool(isPinned)
         writeRestoration(to: &json)
         json.key("layout")
-        header.layout.write(to: &json)
+        texts.layout.withUnsafeBytes { json.raw($0) }
         json.key("attrs")
         json.raw(header.attrs)
         writeWriter(to: &json)
@@ -70,7 +72,7 @@ struct Description {
         json.key("ino")
         json.unsigned(status.inode)
         json.key("buffers")
-        header.arrays.write(to: &json)
+        texts.buffers.withUnsafeBytes { json.raw($0) }
         json.endObject()
         attachment?.write(to: &json)
         json.endObject()

@@ -93,6 +93,8 @@ final class PlannedRead: Sendable {
     let conditions: (wide: ExcerptParts, DataTarget.ConditionParts)?
     /// The most rows that are wanted; nil for all.
     let mostPoints: Int?
+    /// The labels of a series or frame as they were written before; nil where nothing writes them.
+    let indexText: KnownLabelsText?
     /// What is picked as far as the size of its text goes: no more rows than are wanted.
     private let outline: Excerpt
     /// Bytes of copies that the answer takes.
@@ -118,6 +120,11 @@ final class PlannedRead: Sendable {
         form = request.form
         isRelaxed = request.isRelaxed
         mostPoints = request.mostPoints
+        indexText =
+            switch excerpt {
+            case .series, .frame: format == .json ? KnownLabelsText() : nil
+            default: nil
+            }
         outline = try mostPoints.map { try target.outline($0, excerpt) } ?? excerpt
         textBytes = Self.textBytes(outline, format)
         if case .labels(let labels) = excerpt, format.isPacked {

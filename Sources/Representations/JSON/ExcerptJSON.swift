@@ -17,6 +17,8 @@ package struct ExcerptJSON {
     private let tellsDTypes: Bool
     /// Which rows of a selection they are, to be said; nil if not.
     private let rows: [Int]?
+    /// Where the labels of its index are kept as text; nil if they are not.
+    private let indexText: KnownLabelsText?
     /// The attributes of the segment, for a dataarray that is all of it.
     private let attrs: String
     /// Where the packed bytes of a part begin.
@@ -28,6 +30,7 @@ package struct ExcerptJSON {
         orientation: Orientation = .split,
         tellsDTypes: Bool = false,
         rows: [Int]? = nil,
+        indexText: KnownLabelsText? = nil,
         attrs: String = "{}",
         bytes: @escaping (Int) -> UnsafeRawPointer
     ) {
@@ -35,6 +38,7 @@ package struct ExcerptJSON {
         self.orientation = orientation
         self.tellsDTypes = tellsDTypes
         self.rows = rows
+        self.indexText = indexText
         self.attrs = attrs
         self.bytes = bytes
     }
@@ -123,11 +127,16 @@ package struct ExcerptJSON {
         json.key("dtype")
         writeDType(series.values.type, to: &json)
         json.key("index")
-        LabelsJSON.write(try series.index.load(), shape: series.index.shape, options: options, to: &json)
+        try writeIndex(series.index, to: &json)
         json.key("data")
         writeData(series.values, to: &json)
         writeNumbers(to: &json)
         json.endObject()
+    }
+
+    private func writeIndex(_ labels: PickedLabels, to json: inout JSONWriter) throws(SegmentError) {
+        if let indexText { return try indexText.write(labels, options: options, to: &json) }
+        LabelsJSON.write(try labels.load(), shape: labels.shape, options: options, to: &json)
     }
 
     private func write(_ array: Excerpt.LabelledArray, to json: inout JSONWriter) throws(SegmentError) {
@@ -186,7 +195,7 @@ extension ExcerptJSON {
         json.key("columns")
         writeNames(frame.columns.map(\.name), to: &json)
         json.key("index")
-        LabelsJSON.write(try frame.index.load(), shape: frame.index.shape, options: options, to: &json)
+        try writeIndex(frame.index, to: &json)
         json.key("data")
         writeRows(frame, to: &json)
         if tellsDTypes { writeDTypes(frame, to: &json) }
