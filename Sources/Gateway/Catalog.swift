@@ -1,5 +1,4 @@
 internal import Documents
-internal import Glibc
 internal import Layouts
 internal import Locks
 internal import Representations
@@ -100,9 +99,8 @@ final class Catalog: Sendable {
     /// What clients asked for, and what that meant.
     let targets = KnownTargets()
     private let open = Locked<[SegmentName: OpenSegment]>([:])
-    /// So many stay open: the kernel allows a process some 65,000 mappings, and each that was written to keeps a
-    /// descriptor, of which half are for connections.
-    private static let limit = min(16_384, Int(clamping: descriptorLimit() / 4))
+    /// So many stay open: the kernel allows a process some 65,000 mappings.
+    private static let limit = 16_384
     /// From here on a header is too large to be read on an event thread.
     private static let largeHeaderBytes = 64 << 10
     /// So many are looked at by one ``tidy()``.
@@ -142,13 +140,6 @@ final class Catalog: Sendable {
         }
         withExtendedLifetime(dropped) {}
         return fresh
-    }
-
-    /// How many descriptors this process may have open.
-    private static func descriptorLimit() -> UInt64 {
-        var limit = rlimit()
-        let code = getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
-        return code == 0 ? UInt64(limit.rlim_cur) : 1_024
     }
 
     /// Lets go of one segment, whatever its name leads to now.

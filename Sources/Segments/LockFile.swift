@@ -1,5 +1,6 @@
 internal import CSegment
 internal import Glibc
+internal import Synchronization
 
 /// The write lock of one segment as this process holds it: an open file description made for the locks alone, and a
 /// mutex among our own threads, which an open file description does not tell apart.
@@ -8,6 +9,15 @@ internal import Glibc
 final class LockFile: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var descriptor: Int32 = -1
+    /// Whether the descriptor stays open for the next time.
+    private var isKept = false
+    private static let keptCount = Atomic(0)
+    /// So many stay open; the other descriptors are for connections and files.
+    private static let mostKept = {
+        var limit = rlimit()
+        let code = getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+        return code == 0 ? Int(clamping: limit.rlim_cur / 4) : 256
+    }()
 
     init() {
         mutex = .allocate(capacity: 1)
@@ -17,13 +27,17 @@ final class LockFile: @unchecked Sendable {
 
     deinit {
         if descriptor >= 0 { close(descriptor) }
+        if isKept { Self.keptCount.wrappingSubtract(1, ordering: .relaxed) }
         pthread_mutex_destroy(mutex)
         mutex.deallocate()
     }
 
     /// Opens the description ahead, by one who may do so now and perhaps not later; nobody else has the object yet.
     func open(_ open: () throws(SegmentError) -> Int32) throws(SegmentError) {
-        if descriptor < 0 { descriptor = try open() }
+        guard descriptor < 0 else { return }
+        descriptor = try open()
+        isKept = true
+        Self.keptCount.wrappingAdd(1, ordering: .relaxed)
     }
 
     /// Takes the mutex, then the turnstile, then the lock, then frees the turnstile; waits in turn, until `deadline`.
@@ -35,9 +49,14 @@ final class LockFile: @unchecked Sendable {
     ) throws(SegmentError) {
         try lockMutex(until: deadline)
         do throws(SegmentError) {
-            if descriptor < 0 { descriptor = try open() }
+            if descriptor < 0 {
+                descriptor = try open()
+                isKept = Self.keptCount.wrappingAdd(1, ordering: .relaxed).newValue <= Self.mostKept
+                if !isKept { Self.keptCount.wrappingSubtract(1, ordering: .relaxed) }
+            }
             try lockSegment(descriptor, exclusive: true, until: deadline)
         } catch {
+            closeUnkept()
             pthread_mutex_unlock(mutex)
             throw error
         }
@@ -47,7 +66,14 @@ final class LockFile: @unchecked Sendable {
     func release() {
         shmgate_unlock(descriptor)
         Failpoint.pass("lock freed")
+        closeUnkept()
         pthread_mutex_unlock(mutex)
+    }
+
+    private func closeUnkept() {
+        if isKept || descriptor < 0 { return }
+        close(descriptor)
+        descriptor = -1
     }
 
     /// Changes the mode of the file; the lock is held.

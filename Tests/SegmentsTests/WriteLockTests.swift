@@ -256,6 +256,28 @@ import Testing
         }
         #expect(try scratch.names() == ["a"])
     }
+
+    @Test("more segments are written to than descriptors may stay open")
+    func manySegments() async {
+        await #expect(processExitsWith: .success) {
+            let kind = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
+            var limit = rlimit()
+            try #require(getrlimit(kind, &limit) == 0)
+            limit.rlim_cur = 80
+            try #require(setrlimit(kind, &limit) == 0)
+            let workshop = try Workshop()
+            var segments: [Segment] = []
+            for number in 0..<100 {
+                do { try workshop.draft(dataBytes: 64).publish(as: SegmentName("s\(number)")) }
+                segments.append(try workshop.load("s\(number)"))
+            }
+            for round in 1...3 as ClosedRange<UInt8> {
+                for segment in segments { try segment.write([round], to: segment.run(count: 1)) }
+            }
+            for segment in segments { #expect(try segment.read(segment.run(count: 1)).bytes == [3]) }
+            for number in [0, 99] { #expect(try ForeignLock.isFree(workshop.scratch.path("s\(number)"))) }
+        }
+    }
 }
 
 extension Segment {
