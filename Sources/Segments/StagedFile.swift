@@ -68,7 +68,7 @@ public final class StagedFile: @unchecked Sendable {
         comparedEnd = max(file.heldEnd, bodyOffset + Self.comparedBytes)
     }
 
-    deinit { if isNamed { file.unlink() } else { directory.spares.give(file) } }
+    deinit { directory.spares.give(file, isFree: !isNamed) }
 
     static func name(_ identity: UUID) -> String { StagingFile.name(identity) }
 

@@ -13,6 +13,8 @@ final class StagingFile: @unchecked Sendable {
     let group: UInt32
     /// The file has memory up to here, from earlier bodies too.
     private(set) var heldEnd = 0
+    /// What the spares count for it while it is in use again.
+    var lentBytes = 0
     private let path: String
     private let directory: Int32
     /// The creating description: never mapped, and holding the lock that tells sweepers to keep off.

@@ -8,8 +8,10 @@ final class StagingSpares: Sendable {
     private struct State {
         var mostBytes = 0
         var idle: [(file: StagingFile, sinceNs: Int64)] = []
+        /// Bytes of those that are in use again: a body that comes slowly holds all that its file has.
+        var lentBytes = 0
 
-        var heldBytes: Int { idle.reduce(0) { $0 + $1.file.heldEnd } }
+        var heldBytes: Int { idle.reduce(lentBytes) { $0 + $1.file.heldEnd } }
     }
 
     private let state = Locked(State())
@@ -25,17 +27,24 @@ final class StagingSpares: Sendable {
         let file = state.withLock { state -> StagingFile? in
             guard let index = state.idle.lastIndex(where: { $0.file.mode == mode && $0.file.group == group })
             else { return nil }
-            return state.idle.remove(at: index).file
+            let file = state.idle.remove(at: index).file
+            file.lentBytes = file.heldEnd
+            state.lentBytes += file.lentBytes
+            return file
         }
-        guard let file, file.isReusable else { return nil }
-        return file
+        guard let file else { return nil }
+        if file.isReusable { return file }
+        give(file, isFree: false)
+        return nil
     }
 
-    /// Keeps a file that nobody uses any more, or lets it go.
-    func give(_ file: StagingFile) {
-        guard isKeeping, file.clear() else { return file.unlink() }
+    /// Keeps a file that nobody uses any more, or lets it go; one that is not free is still named by a page.
+    func give(_ file: StagingFile, isFree: Bool) {
+        let isClear = isFree && isKeeping && file.clear()
         let isKept = state.withLock { state -> Bool in
-            guard state.heldBytes + file.heldEnd <= state.mostBytes else { return false }
+            state.lentBytes -= file.lentBytes
+            file.lentBytes = 0
+            guard isClear, state.heldBytes + file.heldEnd <= state.mostBytes else { return false }
             state.idle.append((file, Clock.monotonicNs()))
             return true
         }

@@ -36,7 +36,10 @@ from random_kills import Battle
 from victims import End, Scene
 
 SEED = 20261125
-SHORT = {"write in the page", "staged write", "write over three segments", "create", "replace", "unlink"}
+SHORT = {
+    *("write in the page", "staged write", "staged write in a file that was used", "write over three segments"),
+    *("create", "replace", "unlink"),
+}
 KILLS = 2000  # at random
 
 

@@ -145,6 +145,17 @@ def writes():
         content, packed = spliced(old, regions, new)
         words = [command, "a", regions, *(["whole"] if settings.get("covers_whole") else [])]
         yield Operation(title, side(*words, data=packed), old=old, new=content, **settings)
+    content, packed = spliced(LONG_OLD, "300:50000", LONG_NEW)
+    words = ["again", "a", "300:50000", "b"]
+    yield Again("staged write in a file that was used", side(*words, data=packed), old=LONG_OLD, new=content)
+
+
+class Again(Operation):
+    """A staged write in the file that a write of the segment `b` was staged in before."""
+
+    def prepare(self, scene):
+        super().prepare(scene)
+        plain.make(scene.path("b"), self.old)
 
 
 class Together(Operation):

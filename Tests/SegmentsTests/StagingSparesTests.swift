@@ -108,6 +108,25 @@ import Testing
         #expect(try spares == [])
     }
 
+    @Test("what a slow body holds of an earlier one counts among what is kept")
+    func lent() throws {
+        try segment.write(bytes(40_000, seed: 1), to: segment.run(count: 40_000))
+        do {
+            let slow = try StagedFile(for: segment)
+            #expect(try spares.count == 1)
+            try segment.write(bytes(40_000, seed: 2), to: segment.run(count: 40_000))
+            #expect(try spares.count == 1, "two of them are more than may be kept")
+            withExtendedLifetime(slow) {}
+        }
+        try segment.write(bytes(40_000, seed: 3), to: segment.run(count: 40_000))
+        #expect(try spares.count == 1)
+        try segment.write(bytes(5_000, seed: 4), to: segment.run(count: 5_000))
+        let other = try StagedFile(for: segment)
+        try segment.write(bytes(5_000, seed: 5), to: segment.run(count: 5_000))
+        #expect(try spares.count == 2, "a small one fits beside")
+        withExtendedLifetime(other) {}
+    }
+
     @Test("a body that is given up leaves a file for the next one")
     func givenUp() throws {
         do {

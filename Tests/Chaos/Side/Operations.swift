@@ -10,9 +10,18 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 extension Segment {
+    /// Writes the whole, staged, with bytes that nobody else writes.
+    func overwrite() throws {
+        let count = totalBytes - dataOffset
+        try write([UInt8](repeating: 0xEE, count: count), "0:\(count)", true, staged: true)
+    }
+
     /// Writes the input as one journaled write; `staged` takes it into a staged file first, in pieces.
     func write(_ regions: String, _ isWhole: Bool, staged: Bool) throws {
-        let bytes = input()
+        try write(input(), regions, isWhole, staged: staged)
+    }
+
+    private func write(_ bytes: [UInt8], _ regions: String, _ isWhole: Bool, staged: Bool) throws {
         try bytes.withUnsafeBytes { bytes in
             let write = try PreparedWrite(
                 to: self,

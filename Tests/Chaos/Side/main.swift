@@ -6,6 +6,7 @@ import Segments
 private let usage = """
     usage: ChaosSide DIRECTORY write NAME REGIONS [whole]     bytes of the input into regions, journaled
            ChaosSide DIRECTORY stage NAME REGIONS [whole]     the same, from a staged body as the gateway has it
+           ChaosSide DIRECTORY again NAME REGIONS OTHER       the same, from a file that a write of another segment was staged in
            ChaosSide DIRECTORY modify NAME REGIONS [whole]    the same in place, without a journal
            ChaosSide DIRECTORY together REGIONS NAME NAME…    one write of several segments: a share of the input to each
            ChaosSide DIRECTORY create NAME                    a segment of the bytes of the input
@@ -28,6 +29,10 @@ do {
     switch (words[1], words.count - (isWhole ? 1 : 0)) {
     case ("write", 4): try directory.load(SegmentName(words[2])).write(words[3], isWhole, staged: false)
     case ("stage", 4): try directory.load(SegmentName(words[2])).write(words[3], isWhole, staged: true)
+    case ("again", 5):
+        try directory.keepStagingSpares(mostBytes: 1 << 20)
+        try directory.load(SegmentName(words[4])).overwrite()
+        try directory.load(SegmentName(words[2])).write(words[3], isWhole, staged: true)
     case ("modify", 4): try directory.load(SegmentName(words[2])).modify(words[3], isWhole)
     case ("together", 5...): try directory.writeTogether(words[2], words[3...].map(SegmentName.init))
     case ("create", 3): try directory.publish(words[2], replacing: false)
