@@ -55,7 +55,7 @@ extension GatewayService {
             else {
                 return .collect(limit: limit)
             }
-            let sink = try StagingSink(for: segment, limit: limit)
+            let sink = try StagingSink(for: segment, limit: limit, expecting: exchange.contentLength)
             pending.sink = sink
             return .stream(sink)
         } catch {
@@ -88,7 +88,7 @@ extension GatewayService {
             exchange.expectsContinue || exchange.contentLength.map({ $0 > Self.stagedFrom }) ?? true,
             let segment = try ZarrWriting(catalog: catalog, pool: pool).check(name, path, pending.query, context)
         else { return .collect(limit: mostBytes(to: pending.route)) }
-        let sink = try StagingSink(for: segment, limit: mostBytes(to: pending.route))
+        let sink = try StagingSink(for: segment, limit: mostBytes(to: pending.route), expecting: exchange.contentLength)
         pending.sink = sink
         return .stream(sink)
     }

@@ -47,7 +47,7 @@ struct Journal: Sendable {
         if bytes.staged != nil {
             source = bytes
         } else {
-            let file = try StagedFile(for: segment)
+            let file = try StagedFile(for: segment, expecting: bytes.count)
             try file.append(UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
             try file.seal()
             source = file.source(0..<file.count)

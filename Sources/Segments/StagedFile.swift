@@ -39,8 +39,11 @@ public final class StagedFile: @unchecked Sendable {
     private var isNamed = false
 
     /// Makes an empty one with the mode and group of the segment that it will be written to.
-    public convenience init(for segment: Segment) throws(SegmentError) {
-        try self.init(in: segment.directory, entries: 1, mode: segment.status.mode, group: segment.status.gid)
+    ///
+    /// How many bytes are expected, if that is known, says which file of an earlier write is not too large for them.
+    public convenience init(for segment: Segment, expecting byteCount: Int = 0) throws(SegmentError) {
+        let status = segment.status
+        try self.init(in: segment.directory, entries: 1, mode: status.mode, group: status.gid, expecting: byteCount)
     }
 
     /// Makes an empty one for a write of several segments, its head already reserved.
@@ -50,19 +53,25 @@ public final class StagedFile: @unchecked Sendable {
         guard let first = segments.first else { preconditionFailure("a staged file is for a segment") }
         let isOfOneGroup = segments.allSatisfy { $0.status.gid == first.status.gid }
         let mode = segments.reduce(isOfOneGroup ? 0o777 : 0o600) { $0 & $1.status.mode } | 0o600
-        try self.init(in: first.directory, entries: segments.count, mode: mode, group: first.status.gid)
+        try self.init(in: first.directory, entries: segments.count, mode: mode, group: first.status.gid, expecting: 0)
         try [UInt8](repeating: 0, count: bodyOffset).withUnsafeBytesTyped { bytes throws(SegmentError) in
             try write(bytes, at: 0)
         }
     }
 
-    private init(in directory: SegmentDirectory, entries: Int, mode: UInt32, group: UInt32) throws(SegmentError) {
+    private init(
+        in directory: SegmentDirectory,
+        entries: Int,
+        mode: UInt32,
+        group: UInt32,
+        expecting byteCount: Int
+    ) throws(SegmentError) {
         bodyOffset = roundUp(StagedHead.byteCount + entries * StagedHead.entryBytes, to: ControlPage.pageBytes)
         end = bodyOffset
         recordsEnd = bodyOffset
         self.directory = directory
         file =
-            if let spare = directory.spares.take(mode: mode, group: group) { spare } else {
+            if let spare = directory.spares.take(mode: mode, group: group, for: byteCount) { spare } else {
                 try StagingFile(in: directory, mode: mode, group: group)
             }
         comparedEnd = max(file.heldEnd, bodyOffset + Self.comparedBytes)

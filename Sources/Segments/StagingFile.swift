@@ -52,13 +52,14 @@ final class StagingFile: @unchecked Sendable {
         return true
     }
 
-    /// Whether it is as it was made: somebody may have unlinked or cut it, or changed who may read it.
+    /// Whether it is as it was left: somebody may have unlinked, linked or cut it, or changed who may read it.
     var isReusable: Bool {
         var raw = stat()
         guard isLinked, fstatat(directory, Self.name(identity), &raw, AT_SYMLINK_NOFOLLOW) == 0,
             case .success(let mine) = file.status()
         else { return false }
-        return FileStatus(raw).isSameFile(as: mine) && mine.heldBytes >= heldEnd && mine.mode == mode
+        return FileStatus(raw).isSameFile(as: mine) && mine.linkCount == 1 && mine.size == heldEnd
+            && mine.heldBytes == heldEnd && mine.mode == mode
             && mine.gid == group
     }
 

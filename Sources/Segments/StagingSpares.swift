@@ -22,11 +22,15 @@ final class StagingSpares: Sendable {
     /// Whether any are kept.
     var isKeeping: Bool { state.withLock { $0.mostBytes > 0 } }
 
-    /// The youngest one with this mode and group, for the caches know it best; nil if there is none.
-    func take(mode: UInt32, group: UInt32) -> StagingFile? {
+    /// The youngest one with this mode and group that is not far too large for a body of so many bytes; nil if there is
+    /// none.
+    func take(mode: UInt32, group: UInt32, for byteCount: Int) -> StagingFile? {
+        let most = min(byteCount, Int.max / 4) * 2 + (1 << 20)
         let file = state.withLock { state -> StagingFile? in
-            guard let index = state.idle.lastIndex(where: { $0.file.mode == mode && $0.file.group == group })
-            else { return nil }
+            let fitting = state.idle.lastIndex {
+                $0.file.mode == mode && $0.file.group == group && $0.file.heldEnd <= most
+            }
+            guard let index = fitting else { return nil }
             let file = state.idle.remove(at: index).file
             file.lentBytes = file.heldEnd
             state.lentBytes += file.lentBytes

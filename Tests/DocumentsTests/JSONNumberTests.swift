@@ -124,7 +124,8 @@ import Testing
         "a list of numbers is read at once, anything else is left alone",
         arguments: [
             ("[1, 2.5 ,-3e2]x", [1, 2.5, -300]), (" [\n7 ] x", [7]), ("[1,2,3,4]", [1, 2, 3, 4]), ("[1,2,3,4,5]", nil),
-            ("[1,2,]", nil), ("[1,2,null]", nil), ("[1,2,x]", nil), ("[1 2 3]", nil), ("[1,2,3}", nil), ("[]", nil),
+            ("[1,2,]", nil), ("[1, null,2]", [1, -1, 2]), ("[1,nul]", nil), ("[1,nulx]", nil), ("[1,nullx]", nil),
+            ("[1,2,x]", nil), ("[1 2 3]", nil), ("[1,2,3}", nil), ("[]", nil),
             ("1", nil), ("[01]", nil), ("[1,[2]]", nil), ("[1,2", nil), ("[1,", nil), ("[", nil), ("", nil),
             ("[1e999]", nil),
         ] as [(String, [Double]?)]
@@ -136,6 +137,7 @@ import Testing
                 switch number {
                 case .integer(let value): values.append(Double(value))
                 case .double(let value): values.append(value)
+                case nil: values.append(-1)
                 default: return false
                 }
                 return true

@@ -71,6 +71,8 @@ import Testing
         let path = workshop.scratch.path(spare)
         switch how {
         case "cut": try #require(truncate(path, 4_096) == 0)
+        case "linked": try #require(link(path, workshop.scratch.path("other")) == 0)
+        case "grown": try #require(truncate(path, 1 << 30) == 0)
         case "unlinked": try #require(unlink(path) == 0)
         default: try #require(chmod(path, 0o666) == 0)
         }
@@ -106,6 +108,18 @@ import Testing
             #expect(try spares.count == 1)
         }
         #expect(try spares == [])
+    }
+
+    @Test("a small body is not given a file that is far too large for it")
+    func tooLarge() throws {
+        segment.directory.spares.keep(mostBytes: 8 << 20)
+        let large = try workshop.segment("large", dataBytes: 4 << 20)
+        try large.write(bytes(3 << 20, seed: 1), to: large.run(count: 3 << 20))
+        let spare = try spares
+        try segment.write(bytes(5_000, seed: 2), to: segment.run(count: 5_000))
+        #expect(try spares.count == 2)
+        try large.write(bytes(2 << 20, seed: 3), to: large.run(count: 2 << 20))
+        #expect(try spares.count == 2 && spares.contains(spare[0]))
     }
 
     @Test("what a slow body holds of an earlier one counts among what is kept")

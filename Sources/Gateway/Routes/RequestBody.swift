@@ -65,8 +65,8 @@ final class StagingSink: BodySink, @unchecked Sendable {
     private var head: UnsafeMutableRawBufferPointer?
 
     /// Opens a staged file for a segment; a body of more than `limit` bytes is refused.
-    init(for segment: Segment, limit: Int) throws(SegmentError) {
-        file = try StagedFile(for: segment)
+    init(for segment: Segment, limit: Int, expecting length: UInt64?) throws(SegmentError) {
+        file = try StagedFile(for: segment, expecting: Int(clamping: length ?? 0))
         self.limit = limit
     }
 

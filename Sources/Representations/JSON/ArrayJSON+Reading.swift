@@ -26,7 +26,11 @@ extension ArrayJSON {
         try list(&reader, shape.dropLast()) { reader throws(RepresentationError) in
             defer { next += rowCount * dtype.byteCount }
             let before = reader
-            if !shape.isEmpty, numbers(&reader, dtype, atMost: rowCount, into: next) == rowCount { return }
+            if !shape.isEmpty, elementDepth(dtype) == 0,
+                numbers(&reader, dtype, atMost: rowCount, into: next) == rowCount
+            {
+                return
+            }
             reader = before
             var place = next
             try list(&reader, shape.suffix(1)) { reader throws(RepresentationError) in
@@ -37,7 +41,7 @@ extension ArrayJSON {
         return array
     }
 
-    /// Reads a list of numbers that the dtype can hold; nil, with nothing read, if it is anything else.
+    /// Reads a list of numbers and nulls that the dtype can hold; nil, with nothing read, if it is anything else.
     private static func numbers(
         _ reader: inout JSONReader,
         _ dtype: DType,
@@ -45,7 +49,9 @@ extension ArrayJSON {
     ) -> PackedArray? {
         // A number has a byte and a comma or bracket behind it. What is reserved and not needed is never touched.
         let most = min(limit, (reader.byteCount - reader.offset) / 2)
-        guard most > 0, let array = try? PackedArray(dtype: dtype, shape: [most]) else { return nil }
+        guard most > 0, elementDepth(dtype) == 0, let array = try? PackedArray(dtype: dtype, shape: [most]) else {
+            return nil
+        }
         guard let count = numbers(&reader, dtype, atMost: most, into: array.base) else { return nil }
         return array.first(count)
     }
@@ -62,14 +68,17 @@ extension ArrayJSON {
                 case .double(let value): place.storeBytes(of: value, toByteOffset: index * 8, as: Double.self)
                 case .integer(let value) where value.magnitude <= 1 << 53:
                     place.storeBytes(of: Double(value), toByteOffset: index * 8, as: Double.self)
+                case nil: place.storeBytes(of: .nan, toByteOffset: index * 8, as: Double.self)
                 default: return false
                 }
                 return true
             }
         }
-        if elementDepth(dtype) > 0 { return nil }
         let size = dtype.byteCount
-        return reader.numbers(atMost: limit) { ElementStore(dtype: dtype, place: place + $0 * size).number($1) }
+        return reader.numbers(atMost: limit) { index, number in
+            let store = ElementStore(dtype: dtype, place: place + index * size)
+            return if let number { store.number(number) } else { store.null() }
+        }
     }
 
     /// How deep lists go inside one element: `[re, im]`, `[field, …]`.
