@@ -212,6 +212,7 @@ def vandals(options, report, quota, seconds):
             vandal.restore(gateway.path(name), name)
             answer = gateway.request("GET", f"/segments/{name}/data")
             report.require(answer.status == 200, f"{name}, restored: {answer}")
+        await_that(lambda: not support.spares(directory), "the files kept for the next writes go")
         report.require(sorted(os.listdir(directory)) == sorted(good), f"left behind: {os.listdir(directory)}")
         as_before(gateway, report, before)
 
@@ -366,6 +367,7 @@ def random_headers(options, report, rounds):
             )
             if not gone:
                 os.unlink(gateway.path("broken"))
+        await_that(lambda: not support.spares(directory), "the files kept for the next writes go")
         report.require(os.listdir(directory) == [], f"left behind: {os.listdir(directory)}")
         report.require(gateway.is_running(), "the gateway ended")
     report.figure("random headers", f"{rounds:,} files, {sum(counts.values()):,} answers: {dict(sorted(counts.items(), key=str))}")

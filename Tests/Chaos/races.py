@@ -437,6 +437,7 @@ def full_memory(options, report, quota):
             crew.start(breathe, directory)
             crew.await_quota(quota)
             await_that(lambda: sum(tally.refused for tally in patchers) and sum(tally.refused for tally in makers), "a 507")
+        await_that(lambda: not support.spares(directory), "the files kept for the next writes go")
         with open(gateway.path(".ballast"), "ab", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))

@@ -107,6 +107,11 @@ def await_that(holds, what, seconds=PATIENCE):
     return value
 
 
+def spares(directory):
+    """What a gateway keeps of staged files for the next writes, for some seconds; journals that are needed, too."""
+    return [name for name in os.listdir(directory) if name.startswith(".shmgate-journal-")]
+
+
 class Answer:
     """Status, header fields and body of one answer."""
 
