@@ -82,7 +82,8 @@ package final class GatewayService: Service {
         pool = SnapshotPool(limit: configuration.snapshotMemoryBytes)
         uploads = MemoryBudget(limit: configuration.uploadMemoryBytes)
         try directory.privateFolder.check()
-        try directory.keepStagingSpares(mostBytes: 16 << 20)
+        // A command that works on the directory itself ends too soon to use a file again.
+        if configuration.isKeeper { try directory.keepStagingSpares(mostBytes: 16 << 20) }
         let limits = configuration.limits
         catalog = Catalog(
             directory,
@@ -106,6 +107,9 @@ package final class GatewayService: Service {
         isReady.store(false, ordering: .relaxed)
         sweeper?.stop()
     }
+
+    /// Nothing is answered any more: what was kept for the next writes goes.
+    package func finish() { catalog.directory.endStagingSpares() }
 
     package func everySecond() {
         pool.trim()

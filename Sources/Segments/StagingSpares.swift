@@ -83,6 +83,12 @@ extension SegmentDirectory {
     /// Gives the memory of files back that no write has used for so long.
     package func dropStagingSpares(idleForSeconds seconds: Int64) { spares.drop(idleForSeconds: seconds) }
 
+    /// Keeps no files any more, and gives back what there are.
+    package func endStagingSpares() {
+        spares.keep(mostBytes: 0)
+        spares.drop()
+    }
+
     /// Runs what needs shared memory; if there is not enough, once more when the spares are gone.
     func withSparesToGive<R>(_ body: () throws(SegmentError) -> R) throws(SegmentError) -> R {
         do throws(SegmentError) {

@@ -226,6 +226,7 @@ struct Serve: ParsableCommand {
         logger.info("stopping: finishing what runs")
         service.drain()
         server.stop(drainSeconds: 10)
+        service.finish()
         let contention = SnapshotContention.now
         logger.info(
             "reads that met a writer",

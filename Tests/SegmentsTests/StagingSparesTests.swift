@@ -100,6 +100,11 @@ import Testing
         #expect(try spares.count == 1)
         segment.directory.dropStagingSpares(idleForSeconds: 0)
         #expect(try spares == [])
+        try segment.write(bytes(10_000, seed: 1), to: segment.run(count: 10_000))
+        segment.directory.endStagingSpares()
+        #expect(try spares == [])
+        try segment.write(bytes(10_000, seed: 1), to: segment.run(count: 10_000))
+        #expect(try spares == [])
         do {
             let directory = try SegmentDirectory(path: workshop.scratch.path)
             directory.spares.keep(mostBytes: 64 << 10)
