@@ -33,6 +33,7 @@ public final class Segment: Sendable {
         file: borrowing FileDescriptor,
         status: FileStatus,
         page: ControlPage,
+        beginning: [UInt8],
         writable: Bool
     ) throws(SegmentError) {
         do throws(SystemError) {
@@ -40,11 +41,8 @@ public final class Segment: Sendable {
         } catch {
             throw .from(error, name: name.description)
         }
-        do throws(MappingFault) {
-            fixedBytes = try Self.fixedBytes(of: mapping, headerBytes: page.headerBytes)
-        } catch {
-            throw error.error(name)
-        }
+        let header = beginning.dropFirst(ControlPage.pageBytes).prefix(page.headerBytes)
+        fixedBytes = Array(beginning[..<64] + header)
         self.name = name
         self.directory = directory
         self.status = status
@@ -56,16 +54,16 @@ public final class Segment: Sendable {
         isReadOnly = page.isReadOnly
     }
 
-    private static func fixedBytes(of mapping: borrowing Mapping, headerBytes: Int) throws(MappingFault) -> [UInt8] {
-        var page = [UInt8](repeating: 0, count: 64)
-        var header = [UInt8](repeating: 0, count: min(headerBytes, ControlPage.pageBytes))
-        try mapping.copy(0, into: &page)
-        try mapping.copy(ControlPage.pageBytes, into: &header)
-        return page + header
-    }
-
     /// Whether this process may write to it: the file's mode allows it and the read-only flag is not set.
     public var isWritable: Bool { mapping.isWritable && !isReadOnly }
+
+    /// The header's JSON as it was when the segment was opened; one of more than a page is copied out now.
+    ///
+    /// What was read then is enough, for a header never changes; and a mapping that nobody has touched costs no page
+    /// fault, and no page table that has to go again.
+    package func openedHeader() throws(SegmentError) -> [UInt8] {
+        fixedBytes.count == 64 + headerBytes ? Array(fixedBytes[64...]) : try header()
+    }
 
     /// The header's JSON, copied out.
     package func header() throws(SegmentError) -> [UInt8] {

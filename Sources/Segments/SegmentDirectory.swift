@@ -41,11 +41,20 @@ public final class SegmentDirectory: Sendable {
         }
         let file = FileDescriptor(owning: number)
         let status = try Self.check(file.status(), name)
-        guard status.isRegular, let bytes = file.bytes(0..<min(ControlPage.byteCount, status.size)) else {
+        // The control page and a page of the header in one call.
+        guard status.isRegular, let bytes = file.bytes(0..<min(2 * ControlPage.pageBytes, status.size)) else {
             throw .noSuchSegment(name.description)
         }
         let page = try Self.controlPage(bytes, status, name)
-        return try Segment(name, in: self, file: file, status: status, page: page, writable: writable)
+        return try Segment(
+            name,
+            in: self,
+            file: file,
+            status: status,
+            page: page,
+            beginning: bytes,
+            writable: writable
+        )
     }
 
     /// The names of the files that may be segments, in order; what each of them is, ``load(_:)`` tells.

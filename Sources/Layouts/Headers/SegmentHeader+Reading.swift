@@ -7,7 +7,7 @@ extension SegmentHeader {
     /// The bytes are a private copy. Whatever contradicts the layout, the file or itself is
     /// ``LayoutError/corrupt(_:)``.
     package init(of segment: Segment) throws {
-        let bytes = try segment.header()
+        let bytes = try segment.openedHeader()
         try self.init(reading: bytes, dataOffset: segment.dataOffset, totalBytes: segment.totalBytes)
     }
 
