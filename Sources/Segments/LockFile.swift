@@ -95,7 +95,15 @@ final class LockFile: @unchecked Sendable {
 ///
 /// On failure nothing is held. A description that may only read passes `exclusive: false`.
 func lockSegment(_ descriptor: Int32, exclusive: Bool, until deadline: Deadline) throws(SegmentError) {
-    let turn = Int16(fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY ? F_RDLCK : F_WRLCK)
+    // Where nobody holds or waits, which is the rule, both are had in one call.
+    if exclusive, shmgate_lock_both(descriptor) == 0 {
+        Failpoint.pass("turnstile and lock")
+        shmgate_lock_range(descriptor, F_OFD_SETLK, Int16(F_UNLCK), turnstileStart)
+        Failpoint.pass("turnstile freed")
+        return
+    }
+    let isReadOnly = !exclusive && fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDONLY
+    let turn = Int16(isReadOnly ? F_RDLCK : F_WRLCK)
     let type = Int16(exclusive ? F_WRLCK : F_RDLCK)
     var code = shmgate_lock_range_until(descriptor, turn, turnstileStart, deadline.monotonicNs)
     Failpoint.pass("turnstile")

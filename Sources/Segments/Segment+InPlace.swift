@@ -35,25 +35,34 @@ extension WriteLock {
     /// `body` gets the address that offsets count from. It is not guarded: a truncated file ends the process. A process
     /// that dies in it leaves a half write, and so does a body that throws: what it stored stays, and the segment counts
     /// as damaged. A write that `coversWhole` of the object and ends well clears the damage.
+    @inlinable
     package mutating func modify<R, E: Error>(
         coversWhole: Bool,
         _ body: (UnsafeMutableRawPointer) throws(E) -> R
     ) throws(SegmentError) -> Result<R, E> {
+        let base = try beginInPlace()
+        let result = Result { () throws(E) in try body(base) }
+        switch result {
+        case .success: try endInPlace(damage: coversWhole ? 0 : nil)
+        case .failure: try endInPlace(damage: 1)
+        }
+        return result
+    }
+
+    @usableFromInline
+    mutating func beginInPlace() throws(SegmentError) -> UnsafeMutableRawPointer {
         guard !segment.isReadOnly else { throw .forbidden("the segment \(segment.name) is read-only") }
         try Journal.forget(in: segment)
-        let odd = sequence &+ 1
-        try beginLocked(odd)
-        let result = Result { () throws(E) in try body(segment.mapping.base) }
-        let damage: UInt64? =
-            switch result {
-            case .success: coversWhole ? 0 : nil
-            case .failure: 1
-            }
+        try beginLocked(sequence &+ 1)
+        return segment.mapping.base
+    }
+
+    @usableFromInline
+    mutating func endInPlace(damage: UInt64?) throws(SegmentError) {
         if let damage {
             try segment.guarded { mapping throws(MappingFault) in try mapping.store(damage, at: ControlWord.damaged) }
             Failpoint.pass("damage of a write in place")
         }
-        try endLocked(odd)
-        return result
+        try endLocked(sequence &+ 1)
     }
 }

@@ -17,16 +17,18 @@ extension Segment {
     /// The body may read what a write depends on, and prepare the write then; the longer it takes, the longer others
     /// wait. Before it runs, the name is checked to lead here still (else ``SegmentError/replaced(_:)`` or
     /// ``SegmentError/noSuchSegment(_:)``) and what a dead writer left is replayed or marked as damage.
+    @inlinable
     public func withWriteLock<R>(
         until deadline: Deadline,
         _ body: (inout WriteLock) throws(SegmentError) -> R
     ) throws(SegmentError) -> R {
         var lock = try lockForWriting(until: deadline)
-        defer { lockFile.release() }
+        defer { freeLock() }
         return try body(&lock)
     }
 
-    /// Takes the write lock and makes ready what it protects; who gets it calls `lockFile.release()`.
+    /// Takes the write lock and makes ready what it protects; who gets it calls ``freeLock()``.
+    @usableFromInline
     func lockForWriting(until deadline: Deadline) throws(SegmentError) -> WriteLock {
         guard mapping.isWritable else {
             throw .forbidden("the mode of the segment \(name) does not allow this process to write")
@@ -48,6 +50,10 @@ extension Segment {
             throw error
         }
     }
+
+    /// Frees the write lock.
+    @usableFromInline
+    func freeLock() { lockFile.release() }
 
     /// An error of a lock that is held, with the writer whom the page names while he writes: the kernel names none.
     func namingWriter(_ error: SegmentError) -> SegmentError {
@@ -198,7 +204,7 @@ extension WriteLock {
 
     func beginLocked(_ odd: UInt64) throws(SegmentError) {
         try segment.guarded { mapping throws(MappingFault) in
-            try mapping.store(UInt64(getpid()), at: ControlWord.writerPid)
+            try mapping.store(UInt64(shmgate_own_pid()), at: ControlWord.writerPid)
             Failpoint.pass("writer's pid")
             guard shmgate_store_odd(mapping.base, odd) == 0 else { throw MappingFault() }
             Failpoint.pass("odd sequence")

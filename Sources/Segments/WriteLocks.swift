@@ -38,7 +38,7 @@ extension SegmentDirectory {
         let ordered = Segment.inLockingOrder(segments)
         var held = 0
         // In any order: nobody waits while he frees.
-        defer { for segment in ordered[..<held] { segment.lockFile.release() } }
+        defer { for segment in ordered[..<held] { segment.freeLock() } }
         var sequences: [UInt64] = []
         for segment in ordered {
             let lock = try segment.failing { () throws(SegmentError) in try segment.lockForWriting(until: deadline) }

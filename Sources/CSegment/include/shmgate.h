@@ -124,26 +124,40 @@ static inline int shmgate_open_lock(int mapped, const char *path) {
     return -1;
 }
 
-/* fcntl with an OFD lock. `type` is F_RDLCK, F_WRLCK or F_UNLCK, `command` F_OFD_SETLK or F_OFD_SETLKW.
- * Returns 0 or errno (EAGAIN: held; EINTR: a signal came). */
-static inline int shmgate_lock_range(int fd, int command, short type, int start) {
+/* fcntl with an OFD lock on so many bytes. `type` is F_RDLCK, F_WRLCK or F_UNLCK, `command` F_OFD_SETLK or
+ * F_OFD_SETLKW. Returns 0 or errno (EAGAIN: held; EINTR: a signal came). */
+static inline int shmgate_lock_bytes(int fd, int command, short type, int start, int bytes) {
     struct flock range;
     memset(&range, 0, sizeof range);
     range.l_type = type;
     range.l_whence = SEEK_SET;
     range.l_start = start;
-    range.l_len = SHMGATE_LOCK_BYTES;
+    range.l_len = bytes;
     return fcntl(fd, command, &range) == 0 ? 0 : errno;
+}
+
+/* The same with one of the two locks. */
+static inline int shmgate_lock_range(int fd, int command, short type, int start) {
+    return shmgate_lock_bytes(fd, command, type, start, SHMGATE_LOCK_BYTES);
+}
+
+/* Takes lock and turnstile exclusively in one call, if nobody has either: what they are without a queue. Returns 0 or
+ * errno; the turnstile is to be freed at once. */
+static inline int shmgate_lock_both(int fd) {
+    return shmgate_lock_bytes(fd, F_OFD_SETLK, F_WRLCK, SHMGATE_LOCK_START, 2 * SHMGATE_LOCK_BYTES);
 }
 
 /* Waits for the lock in turn: turnstile, lock, turnstile back. `type` F_WRLCK writes, F_RDLCK shares; a
  * description that may only read takes the turnstile shared. Returns 0 or errno. */
 static inline int shmgate_lock(int fd, short type) {
-    short turn = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
-    int error;
-    do error = shmgate_lock_range(fd, F_OFD_SETLKW, turn, SHMGATE_TURNSTILE_START); while (error == EINTR);
-    if (error) return error;
-    do error = shmgate_lock_range(fd, F_OFD_SETLKW, type, SHMGATE_LOCK_START); while (error == EINTR);
+    int error = type == F_WRLCK ? shmgate_lock_both(fd) : EAGAIN;
+    if (error) {
+        int reads = type == F_RDLCK && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+        short turn = reads ? F_RDLCK : F_WRLCK;
+        do error = shmgate_lock_range(fd, F_OFD_SETLKW, turn, SHMGATE_TURNSTILE_START); while (error == EINTR);
+        if (error) return error;
+        do error = shmgate_lock_range(fd, F_OFD_SETLKW, type, SHMGATE_LOCK_START); while (error == EINTR);
+    }
     shmgate_lock_range(fd, F_OFD_SETLK, F_UNLCK, SHMGATE_TURNSTILE_START);
     return error;
 }

@@ -103,6 +103,9 @@ int64_t shmgate_thread_waited_ns(void);
 int64_t shmgate_waited_ns(void);
 int64_t shmgate_waits(void);
 
+/* getpid without its system call: known since the last fork. */
+pid_t shmgate_own_pid(void);
+
 /* Fills bytes from the kernel's random source. */
 void shmgate_random(void *bytes, size_t count);
 

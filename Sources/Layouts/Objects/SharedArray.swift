@@ -4,7 +4,7 @@ public import Segments
 ///
 /// It keeps the segment mapped, is cheap to copy, and may be used from any thread.
 public struct SharedArray<Element: ArrayElement>: Sendable {
-    let segment: Segment
+    @usableFromInline let segment: Segment
     let buffer: ArrayBuffer
     /// Whether the object has no other array that can be written.
     let isWhole: Bool
@@ -23,7 +23,7 @@ public struct SharedArray<Element: ArrayElement>: Sendable {
     public var count: Int { buffer.byteCount / buffer.dtype.byteCount }
 
     /// Bytes of the segment that it is.
-    var range: Range<Int> { buffer.byteOffset..<(buffer.byteOffset + buffer.byteCount) }
+    @usableFromInline var range: Range<Int> { buffer.byteOffset..<(buffer.byteOffset + buffer.byteCount) }
 
     /// Calls `body` with the elements as they lie in shared memory, in C order and without a copy; its error is thrown
     /// on.

@@ -64,6 +64,7 @@ extension SharedObject {
     ///
     /// Throws what `body` throws and, outOfSpace excepted, the errors of ``write(expecting:until:_:)``. Returns what the
     /// body returns; the lock is freed in any case.
+    @inlinable
     public func modify<R, E: Error>(
         whole: Bool = false,
         until deadline: Deadline = .never,
@@ -81,15 +82,23 @@ extension SharedObject {
 
 /// The right to change the arrays of an object in place; lives only inside ``SharedObject/modify(whole:until:_:)``.
 public struct ArrayWriter: ~Copyable {
-    fileprivate let segment: Segment
-    fileprivate let base: UnsafeMutableRawPointer
+    @usableFromInline let segment: Segment
+    @usableFromInline let base: UnsafeMutableRawPointer
     /// The even sequence of what is there before the write; the write's own is greater by 2.
     public let sequence: UInt64
+
+    @usableFromInline
+    init(segment: Segment, base: UnsafeMutableRawPointer, sequence: UInt64) {
+        self.segment = segment
+        self.base = base
+        self.sequence = sequence
+    }
 
     /// Calls `body` with the elements of an array of the object as they lie in shared memory, in C order; its error is
     /// thrown on.
     ///
     /// The span is valid during the call.
+    @inlinable
     public mutating func withMutableSpan<Element: ArrayElement, R: ~Copyable, E: Error>(
         of array: SharedArray<Element>,
         _ body: (inout MutableSpan<Element>) throws(E) -> R
