@@ -85,8 +85,7 @@ class Buffers:
     def __getitem__(self, path: str) -> np.ndarray:
         """The array at a path; writable if the bytes are."""
         specification, offset = self._places[self._prefix + path]
-        part = self._base[offset : offset + specification.nbytes]
-        return part.view(specification.dtype.viewed).reshape(specification.shape)
+        return np.ndarray(specification.shape, specification.dtype.viewed, self._base, offset)
 
     def labels(self, path: str) -> np.ndarray:
         """The array at a path, read-only: labels never change."""

@@ -23,11 +23,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import struct
 import time
 import uuid as uuids
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,18 +45,20 @@ JOURNAL = 2048
 
 LIVE, REPLACED, UNLINKED = 0, 1, 2
 
+_FIXED = struct.Struct("<8sII16s4Q")
+_CREATED = struct.Struct("<q")
+
 
 def round_up(value: int, step: int) -> int:
     """The least multiple of `step` that is not below `value`."""
     return -(-value // step) * step
 
 
-@dataclasses.dataclass(frozen=True)
-class FixedWords:
-    """What the control page says once and for all."""
+class FixedWords(NamedTuple):
+    """What the control page says once and for all. `identity` are the bytes of `uuid`."""
 
     read_only: bool
-    uuid: uuids.UUID
+    identity: bytes
     total_bytes: int
     header_bytes: int
     data_offset: int
@@ -73,37 +75,33 @@ class FixedWords:
             raise NoSuchSegment(f"the file {name!r} is no segment")
         if len(page) < FIXED_BYTES:
             raise CorruptSegment(f"the segment {name!r} is corrupt: expected a page of {PAGE} bytes, got {file_bytes}")
-        version, flags = struct.unpack_from("<II", page, 8)
+        _, version, flags, identity, total_bytes, header_offset, header_bytes, data_offset = _FIXED.unpack_from(page)
         if version != VERSION:
             raise UnsupportedFormat(f"expected format version {VERSION}, the segment {name!r} has {version}")
         if flags & ~READ_ONLY:
             raise UnsupportedFormat(f"the segment {name!r} has unknown flags: {flags}")
-        total_bytes, header_offset, header_bytes, data_offset = struct.unpack_from("<4Q", page, 32)
+        problem = None
+        if header_offset != PAGE:
+            problem = f"expected header_offset {PAGE}, got {header_offset}"
+        elif total_bytes > file_bytes:
+            problem = f"total_bytes is {total_bytes}, the file has {file_bytes}"
+        elif total_bytes % PAGE:
+            problem = f"expected total_bytes as a multiple of {PAGE}, got {total_bytes}"
+        elif header_bytes > MAXIMUM_HEADER_BYTES:
+            problem = f"expected a header of at most {MAXIMUM_HEADER_BYTES} bytes, got {header_bytes}"
+        elif data_offset % PAGE:
+            problem = f"expected data_offset as a multiple of {PAGE}, got {data_offset}"
+        elif not PAGE + round_up(header_bytes, PAGE) <= data_offset <= total_bytes:
+            problem = f"expected data_offset behind {header_bytes} bytes of header, within {total_bytes}, got {data_offset}"
+        if problem is not None:
+            raise CorruptSegment(f"the segment {name!r} is corrupt: {problem}")
+        (created_ns,) = _CREATED.unpack_from(page, 88)
+        return cls(bool(flags & READ_ONLY), identity, total_bytes, header_bytes, data_offset, created_ns)
 
-        def require(holds: bool, what: str) -> None:
-            if not holds:
-                raise CorruptSegment(f"the segment {name!r} is corrupt: {what}")
-
-        require(header_offset == PAGE, f"expected header_offset {PAGE}, got {header_offset}")
-        require(total_bytes <= file_bytes, f"total_bytes is {total_bytes}, the file has {file_bytes}")
-        require(total_bytes % PAGE == 0, f"expected total_bytes as a multiple of {PAGE}, got {total_bytes}")
-        require(
-            header_bytes <= MAXIMUM_HEADER_BYTES,
-            f"expected a header of at most {MAXIMUM_HEADER_BYTES} bytes, got {header_bytes}",
-        )
-        require(data_offset % PAGE == 0, f"expected data_offset as a multiple of {PAGE}, got {data_offset}")
-        require(
-            PAGE + round_up(header_bytes, PAGE) <= data_offset <= total_bytes,
-            f"expected data_offset behind a header of {header_bytes} bytes and within {total_bytes}, got {data_offset}",
-        )
-        return cls(
-            read_only=bool(flags & READ_ONLY),
-            uuid=uuids.UUID(bytes=bytes(page[16:32])),
-            total_bytes=total_bytes,
-            header_bytes=header_bytes,
-            data_offset=data_offset,
-            created_ns=struct.unpack_from("<q", page, 88)[0],
-        )
+    @property
+    def uuid(self) -> uuids.UUID:
+        """Which incarnation of the name it is."""
+        return uuids.UUID(bytes=self.identity)
 
     def encode(self, expires_ns: int) -> bytes:
         """The first 128 bytes of a segment that is about to get its name."""
@@ -112,7 +110,7 @@ class FixedWords:
             MAGIC,
             VERSION,
             READ_ONLY if self.read_only else 0,
-            self.uuid.bytes,
+            self.identity,
             self.total_bytes,
             PAGE,
             self.header_bytes,

@@ -14,6 +14,9 @@ from .errors import InvalidLayout
 
 PANDAS_UNITS = ("s", "ms", "us", "ns")
 
+_known: dict[str, DType] = {}  # types by their spelling: to parse one takes longer than all else that a header says
+_MOST_KNOWN = 256
+
 
 @dataclasses.dataclass(frozen=True)
 class DType:
@@ -32,6 +35,8 @@ class DType:
         """
         if isinstance(dtype, DType):
             return dtype
+        if isinstance(dtype, str) and dtype in _known:
+            return _known[dtype]
         if _is_bfloat16(dtype):
             return cls("bfloat16", np.dtype("<u2"), _bfloat16())
         if dtype is None or isinstance(dtype, dict):
@@ -44,8 +49,14 @@ class DType:
             ) from error
         _require_sharable(parsed)
         spelling = spell(parsed)
-        packed = np.dtype(_tuples(spelling) if isinstance(spelling, list) else spelling)
-        return cls(spelling, packed, packed)
+        if isinstance(spelling, list):
+            packed = np.dtype(_tuples(spelling))
+            return cls(spelling, packed, packed)
+        packed = np.dtype(spelling)
+        found = cls(spelling, packed, packed)
+        if isinstance(dtype, str) and len(_known) < _MOST_KNOWN:
+            _known[dtype] = found
+        return found
 
     @property
     def itemsize(self) -> int:

@@ -19,7 +19,6 @@ import math
 import os
 import stat
 import struct
-import uuid as uuids
 import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -69,10 +68,10 @@ def replay(segment: Segment, mapping: np.ndarray, sequence: int) -> Outcome:
     copy. All records are checked before the first is applied. A staged file that exists and cannot be read is
     `RecoveryError`: somebody else can replay it.
     """
-    uuid = segment.fixed.uuid
+    identity = segment.fixed.identity
     page = mapping[JOURNAL:PAGE].tobytes()
     kind, flags, at, owner, count, name = _HEAD.unpack_from(page)
-    if at != sequence or owner != uuid.bytes:
+    if at != sequence or owner != identity:
         return Outcome.NONE
     crc = _CRC.unpack_from(page, _HEAD.size)[0]
     crc_of_head = zlib.crc32(page[: _HEAD.size])
@@ -93,7 +92,7 @@ def replay(segment: Segment, mapping: np.ndarray, sequence: int) -> Outcome:
             payload = staged.payload(count)
             if payload is None or (kind == 2 and len(staged.entries) != 1) or zlib.crc32(payload, crc_of_head) != crc:
                 return Outcome.NONE
-            entry = next((e for e in staged.entries if e[:2] == (uuid.bytes, sequence)), None)
+            entry = next((e for e in staged.entries if e[:2] == (identity, sequence)), None)
             records = None if entry is None else _records(staged.read(*entry[2:]) or b"", staged, limits)
             committed = staged.committed
             return _apply(records, committed, flags)
@@ -102,9 +101,9 @@ def replay(segment: Segment, mapping: np.ndarray, sequence: int) -> Outcome:
     return _apply(records, committed, flags)
 
 
-def empty_journal(uuid: uuids.UUID, sequence: int) -> bytes:
+def empty_journal(identity: bytes, sequence: int) -> bytes:
     """The head of a journal in the page for a write, at the odd `sequence`, that has nothing to redo."""
-    head = _HEAD.pack(1, 0, sequence, uuid.bytes, 0, bytes(16))
+    head = _HEAD.pack(1, 0, sequence, identity, 0, bytes(16))
     return head + _CRC.pack(zlib.crc32(head))
 
 

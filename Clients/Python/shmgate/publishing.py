@@ -55,7 +55,7 @@ def create(
     if not replace and os.path.lexists(path):  # before the work; the rename decides
         raise SegmentExists(f"the segment {name!r} exists")
     _require_free(directory, total_bytes)
-    fixed = FixedWords(readonly, uuid.uuid4(), total_bytes, len(text), data_offset, time.time_ns())
+    fixed = FixedWords(readonly, uuid.uuid4().bytes, total_bytes, len(text), data_offset, time.time_ns())
     temporary = os.path.join(directory, f".shmgate-tmp-{secrets.token_hex(16)}")
     with LockDescription(temporary, writable=True, create=True) as lock:
         try:
@@ -109,7 +109,7 @@ def repair(name: str, *, directory: str | os.PathLike[str] | None = None, timeou
     """
     with locked(check_name(name), segment_directory(directory), Deadline(timeout)) as segment:
         if segment.control.damaged:
-            segment.control.repair(empty_journal(segment.fixed.uuid, segment.control.sequence + 1))
+            segment.control.repair(empty_journal(segment.fixed.identity, segment.control.sequence + 1))
 
 
 def _own_attrs(layout: BuiltInLayout) -> dict[str, Any]:

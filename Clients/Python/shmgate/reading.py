@@ -41,8 +41,10 @@ def load(name: str, mode: str = "r+", *, directory: str | os.PathLike[str] | Non
         raise ValueError(f"expected the mode 'r' or 'r+', got {mode!r}")
     while True:
         segment = Segment.open(name, directory, writable=mode == "r+")
-        with contextlib.suppress(SegmentReplaced):
+        try:
             return bound(segment)
+        except SegmentReplaced:
+            pass
 
 
 def bound(segment: Segment) -> Any:

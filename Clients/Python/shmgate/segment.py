@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import mmap
 import os
 import stat
@@ -10,7 +9,7 @@ import sys
 
 import numpy as np
 
-from .control import FIXED_BYTES, PAGE, ControlPage, FixedWords
+from .control import PAGE, ControlPage, FixedWords
 from .errors import CorruptSegment, NoSuchSegment
 from .header import Header
 from .names import check_name, segment_directory
@@ -19,16 +18,19 @@ from .names import check_name, segment_directory
 class Segment:
     """A mapped segment. It outlives its name, and the arrays over `base` outlive this object.
 
-    `base` are its bytes, uint8, `total_bytes` of them; read-only where the mapping is.
+    `base` are its bytes, uint8, `total_bytes` of them; read-only where the mapping is. `path` is the file's as it was
+    when opened.
     """
 
-    def __init__(self, name: str, directory: str, status: os.stat_result, fixed: FixedWords, base: np.ndarray):
+    def __init__(self, name: str, path: str, status: os.stat_result, fixed: FixedWords, text: bytes, base: np.ndarray):
         self.name = name
-        self.directory = directory
+        self.path = path
         self.status = status
         self.fixed = fixed
         self.base = base
-        self.control = ControlPage(base)
+        self._text = text
+        self._header: Header | None = None
+        self._control: ControlPage | None = None
 
     @classmethod
     def open(cls, name: str, directory: str | os.PathLike[str] | None = None, *, writable: bool) -> Segment:
@@ -37,8 +39,7 @@ class Segment:
         `NoSuchSegment`, `CorruptSegment`, `UnsupportedFormat`, or PermissionError where the file's mode forbids it.
         """
         check_name(name)
-        directory = segment_directory(directory)
-        path = os.path.join(directory, name)
+        path = os.path.join(segment_directory(directory), name)
         flags = os.O_RDWR if writable else os.O_RDONLY
         try:
             descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -54,22 +55,35 @@ class Segment:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise NoSuchSegment(f"the file {name!r} is no segment")
-            fixed = FixedWords.parse(os.pread(descriptor, FIXED_BYTES, 0), status.st_size, name)
+            # The page and the header are read, for a mapping that nobody has touched costs no page fault.
+            beginning = os.pread(descriptor, 2 * PAGE, 0)
+            fixed = FixedWords.parse(beginning, status.st_size, name)
+            text = beginning[PAGE : PAGE + fixed.header_bytes]
+            if fixed.header_bytes > PAGE:
+                text = os.pread(descriptor, fixed.header_bytes, PAGE)
             base = map_file(descriptor, fixed.total_bytes, writable)
         finally:
             os.close(descriptor)
-        return cls(name, directory, status, fixed, base)
+        return cls(name, path, status, fixed, text, base)
 
     @property
-    def path(self) -> str:
-        """The file's path as it was when opened."""
-        return os.path.join(self.directory, self.name)
+    def directory(self) -> str:
+        """The directory that it stands in."""
+        return os.path.dirname(self.path)
 
-    @functools.cached_property
+    @property
+    def control(self) -> ControlPage:
+        """The words that change."""
+        if self._control is None:
+            self._control = ControlPage(self.base)
+        return self._control
+
+    @property
     def header(self) -> Header:
-        """The header, copied out and checked; `CorruptSegment` if it does not hold."""
-        text = self.base[PAGE : PAGE + self.fixed.header_bytes].tobytes()
-        return Header.parse(text, self.fixed.data_offset, self.fixed.total_bytes, self.name)
+        """The header, checked; `CorruptSegment` if it does not hold."""
+        if self._header is None:
+            self._header = Header.parse(self._text, self.fixed.data_offset, self.fixed.total_bytes, self.name)
+        return self._header
 
     def is_current(self) -> bool:
         """Whether the name still leads to this file."""

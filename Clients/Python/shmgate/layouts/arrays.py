@@ -35,7 +35,10 @@ class NdArrayLayout(BuiltInLayout):
 
     @classmethod
     def read(cls, fields: Fields) -> NdArrayLayout:
-        return cls(fields.take("dtype"), fields.shape("shape"))
+        layout = cls.__new__(cls)
+        layout.dtype = DType.of(fields.take("dtype"))
+        layout.shape = fields.shape("shape")
+        return layout
 
     def fields(self) -> dict[str, Any]:
         return {"dtype": self.dtype.spelling, "shape": list(self.shape)}
