@@ -75,7 +75,10 @@ import Testing
         }
     }
 
-    @Test("an answer from the pool has exactly its bytes", arguments: [4 << 20, (4 << 20) + 1, 5_000_001])
+    @Test(
+        "an answer from the pool has exactly its bytes",
+        arguments: [(2 << 20) - 1, 2 << 20, (4 << 20) + 1, 5_000_001]
+    )
     func pooled(count: Int) throws {
         try withGateway { host in
             try host.create("a", "{\"kind\": \"bytes\", \"size\": \(count)}")

@@ -17,7 +17,7 @@ struct PrivateCopy: ~Copyable {
     }
 
     /// From here on memory comes from the pool.
-    static let pooledFrom = 4 << 20
+    static let pooledFrom = 2 << 20
     /// Up to here nobody counts.
     static let countedFrom = 64 << 10
 
