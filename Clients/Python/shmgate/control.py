@@ -43,6 +43,8 @@ MAXIMUM_HEADER_BYTES = 16 << 20
 FIRST_SEQUENCE = 2
 JOURNAL = 2048
 
+_SEQUENCE, _WRITER_PID = 8, 10  # words of eight bytes
+
 LIVE, REPLACED, UNLINKED = 0, 1, 2
 
 _FIXED = struct.Struct("<8sII16s4Q")
@@ -145,9 +147,9 @@ class ControlPage:
     lock, and fail with TypeError in a mapping that is read-only.
     """
 
-    sequence = _word(8)
+    sequence = _word(_SEQUENCE)
     interrupted_writes = _word(9)
-    writer_pid = _word(10)
+    writer_pid = _word(_WRITER_PID)
     modified_ns = _word(12, signed=True)
     expires_ns = _word(13, signed=True)
     state = _word(14)
@@ -176,17 +178,19 @@ class ControlPage:
 
     def begin_write(self) -> None:
         """Steps 3 and 4 of writing; the lock is held and the sequence even."""
+        words = self._words
         self.journal_kind = 0
-        self.writer_pid = os.getpid()
-        self.sequence = self.sequence + 1
-        self.wake()
+        words[_WRITER_PID] = os.getpid()
+        words[_SEQUENCE] = words[_SEQUENCE] + 1
+        futex.wake(self.futex_address)
 
     def end_write(self) -> None:
         """Step 5 of writing: the sequence is even again and readers are woken."""
-        self.wake()  # the data stand before the even store, also where the processor may reorder
+        words = self._words
+        futex.wake(self.futex_address)  # the data stand before the even store, also where the processor may reorder
         self.modified_ns = time.time_ns()
-        self.sequence = self.sequence + 1
-        self.wake()
+        words[_SEQUENCE] = words[_SEQUENCE] + 1
+        futex.wake(self.futex_address)
 
     def change_state(self, state: int) -> None:
         """Sets the state, which is a write too; the lock is held and the sequence even."""

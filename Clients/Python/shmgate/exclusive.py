@@ -8,41 +8,79 @@ import threading
 import time
 from collections.abc import Iterator
 
-from . import forking
+from . import forking, keeping
 from .control import LIVE
 from .journal import Outcome, replay, staged_file
 from .lock import Deadline, LockDescription
 from .segment import Segment
 
 
-@contextlib.contextmanager
-def locked(name: str, directory: str, deadline: Deadline) -> Iterator[Segment]:
-    """The segment that has the name, mapped for writing, with its lock held exclusively.
+class Held:
+    """The segment that has a name, mapped for writing, with its lock held exclusively; made by taking it.
 
     Steps 1 and 2 of writing are done: the name leads here, the state is live, the sequence is even. A name that moves
     while this waits is followed. `RecoveryError` if a dead writer's work cannot be finished, `BusyError` at the
     deadline.
     """
+
+    __slots__ = ("_lock", "_path", "_thread", "segment")
+
+    def __init__(self, name: str, directory: str, deadline: Deadline):
+        self._path = f"{directory}/{name}"
+        self._thread = threading.get_ident()
+        kept = keeping.take(self._path)
+        while True:
+            self.segment, self._lock = kept or _opened(name, directory)
+            kept = None
+            try:
+                self._lock.acquire(exclusive=True, deadline=deadline)
+                if self._lock.leads_here_unchanged(self.segment.path):
+                    break
+            except BaseException:
+                self._lock.close()
+                raise
+            self._lock.close()
+        forking.enter_write(self._thread)
+        try:
+            # In this order: a change of the state moves the sequence, and with it the journal would be void.
+            if self.segment.control.sequence % 2:
+                _recover(self.segment)
+            if self.segment.control.state != LIVE:  # a change of the name that did not happen
+                self.segment.control.change_state(LIVE)
+        except BaseException:
+            self.free()
+            raise
+
+    def free(self, *, keeps: bool = False) -> None:
+        """Frees the lock; `keeps` what was opened for the next write, after one that ended well."""
+        forking.leave_write(self._thread)
+        if keeps:
+            self._lock.release()
+            self.segment.forget_mutable()
+            keeping.put(self._path, keeping.Kept(self.segment, self._lock))
+        else:
+            self._lock.close()
+
+
+@contextlib.contextmanager
+def locked(name: str, directory: str, deadline: Deadline) -> Iterator[Segment]:
+    """`Held` for a change of what a segment is, or of its name: nothing is kept of it."""
+    held = Held(name, directory, deadline)
+    try:
+        yield held.segment
+    finally:
+        held.free()
+
+
+def _opened(name: str, directory: str) -> keeping.Kept:
+    """A segment and a description of the same file."""
+    keeping.drop_nameless()
     while True:
         segment = Segment.open(name, directory, writable=True)
-        with LockDescription(segment.path, writable=True) as lock:
-            if not os.path.samestat(lock.status, segment.status):
-                continue
-            lock.acquire(exclusive=True, deadline=deadline)
-            if not lock.leads_here(segment.path):
-                continue
-            thread = threading.get_ident()
-            forking.enter_write(thread)
-            try:
-                # In this order: a change of the state moves the sequence, and with it the journal would be void.
-                if segment.control.sequence % 2:
-                    _recover(segment)
-                if segment.control.state != LIVE:  # a change of the name that did not happen
-                    segment.control.change_state(LIVE)
-                yield segment
-            finally:
-                forking.leave_write(thread)
-            return
+        lock = LockDescription(segment.path, writable=True)
+        if os.path.samestat(lock.status, segment.status):
+            return keeping.Kept(segment, lock)
+        lock.close()
 
 
 def _recover(segment: Segment) -> None:

@@ -21,6 +21,7 @@ class Inherited(Protocol):
 
 _gate = threading.Condition()
 _writers: dict[int, int] = {}  # thread → writes that it is in
+_fork_waits = False
 _inherited: set[Inherited] = set()
 
 
@@ -51,14 +52,18 @@ def leave_write(thread: int) -> None:
         left = _writers.pop(thread, 1) - 1
         if left:
             _writers[thread] = left
-        _gate.notify_all()
+        if _fork_waits:
+            _gate.notify_all()
 
 
 def _before() -> None:
     # The thread that forks inside its own write cannot wait for it; its child finds the write to be none of its own.
+    global _fork_waits
     _gate.acquire()
     own = threading.get_ident()
+    _fork_waits = True
     _gate.wait_for(lambda: not any(thread != own for thread in _writers))
+    _fork_waits = False
 
 
 def _after_in_parent() -> None:

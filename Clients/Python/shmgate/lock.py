@@ -17,12 +17,18 @@ from . import forking
 from .errors import BusyError, NoSuchSegment
 
 _LOCK, _TURNSTILE, _BYTES = 64, 72, 8
+_HELD = (errno.EAGAIN, errno.EACCES)
 _LONGEST_PAUSE = 0.02  # seconds between two tries of a wait with an end
 
 
-def _lock_range(descriptor: int, command: int, kind: int, start: int) -> None:
-    """The corresponding C function is `fcntl` with a `struct flock`."""
-    fcntl.fcntl(descriptor, command, struct.pack("hhqqi4x", kind, os.SEEK_SET, start, _BYTES, 0))
+def _flock(kind: int, start: int, count: int = _BYTES) -> bytes:
+    """A `struct flock` for so many bytes."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, start, count, 0)
+
+
+_TAKE_BOTH = _flock(fcntl.F_WRLCK, _LOCK, 2 * _BYTES)
+_FREE_TURNSTILE = _flock(fcntl.F_UNLCK, _TURNSTILE)
+_FREE_LOCK = _flock(fcntl.F_UNLCK, _LOCK)
 
 
 class Deadline:
@@ -59,11 +65,19 @@ class LockDescription:
                 raise NoSuchSegment(f"there is no segment {os.path.basename(path)!r}") from None
             forking.remember(self)
         self.status = os.fstat(self.descriptor)
+        self._identity = (self.status.st_dev, self.status.st_ino)
 
     @classmethod
     def is_held_here(cls, status: os.stat_result) -> bool:
         """Whether this thread holds a file exclusively."""
         return cls._holders.get((status.st_dev, status.st_ino)) == threading.get_ident()
+
+    def leads_here_unchanged(self, path: str) -> bool:
+        """Whether `path` still is the name of this very file, and mode, owner, size and links are as they were."""
+        try:
+            return os.lstat(path)[:7] == self.status[:7]
+        except FileNotFoundError:
+            return False
 
     def leads_here(self, path: str) -> bool:
         """Whether `path` still is the name of this very file."""
@@ -77,18 +91,37 @@ class LockDescription:
 
         `BusyError` at the deadline, RuntimeError if this thread itself holds the segment. On failure nothing is held.
         """
-        identity = (self.status.st_dev, self.status.st_ino)
-        if self.is_held_here(self.status):
+        identity = self._identity
+        if self._holders.get(identity) == threading.get_ident():
             raise RuntimeError("this thread writes to the segment already; it would wait for itself")
-        turn = fcntl.F_WRLCK if self._writable else fcntl.F_RDLCK
-        self._wait(turn, _TURNSTILE, deadline)
-        try:
-            self._wait(fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK, _LOCK, deadline)
-        finally:
-            _lock_range(self.descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK, _TURNSTILE)
+        if not (exclusive and self._took_both()):
+            turn = fcntl.F_WRLCK if self._writable else fcntl.F_RDLCK
+            self._wait(turn, _TURNSTILE, deadline)
+            try:
+                self._wait(fcntl.F_WRLCK if exclusive else fcntl.F_RDLCK, _LOCK, deadline)
+            finally:
+                fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_TURNSTILE)
         if exclusive:
             self._held = identity
             self._holders[identity] = threading.get_ident()
+
+    def _took_both(self) -> bool:
+        """Takes lock and turnstile in one call if nobody has either, which is the rule, and frees the turnstile."""
+        try:
+            fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _TAKE_BOTH)
+        except OSError as error:
+            if error.errno in _HELD:
+                return False
+            raise
+        fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_TURNSTILE)
+        return True
+
+    def release(self) -> None:
+        """Frees the lock; the description can be used again."""
+        if self._held is not None:
+            self._holders.pop(self._held, None)
+            self._held = None
+        fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_LOCK)
 
     def try_exclusive(self) -> bool:
         """Takes the lock without the turnstile if nobody has it: what the maker of a temporary file does."""
@@ -102,7 +135,7 @@ class LockDescription:
             self._holders.pop(self._held, None)
         if os.getpid() == self._pid:
             # Explicitly, for a child that was forked just now may hold a copy for a moment.
-            _lock_range(self.descriptor, fcntl.F_OFD_SETLK, fcntl.F_UNLCK, _LOCK)
+            fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_LOCK)
         with forking.gate():
             os.close(self.descriptor)
             self.descriptor = -1
@@ -123,9 +156,9 @@ class LockDescription:
 
     def _try(self, kind: int, start: int) -> bool:
         try:
-            _lock_range(self.descriptor, fcntl.F_OFD_SETLK, kind, start)
+            fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _flock(kind, start))
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
+            if error.errno in _HELD:
                 return False
             raise
         return True
@@ -134,7 +167,7 @@ class LockDescription:
         if self._try(kind, start):
             return
         if deadline.left is None:
-            _lock_range(self.descriptor, fcntl.F_OFD_SETLKW, kind, start)
+            fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLKW, _flock(kind, start))
             return
         pause = 0.001  # there is no lock call with a deadline; a signal would be needed to end the wait
         while not self._try(kind, start):

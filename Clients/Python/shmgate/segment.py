@@ -12,6 +12,7 @@ import numpy as np
 from .control import PAGE, ControlPage, FixedWords
 from .errors import CorruptSegment, NoSuchSegment
 from .header import Header
+from .layouts import BytesLayout, NdArrayLayout
 from .names import check_name, segment_directory
 
 
@@ -84,6 +85,14 @@ class Segment:
         if self._header is None:
             self._header = Header.parse(self._text, self.fixed.data_offset, self.fixed.total_bytes, self.name)
         return self._header
+
+    def forget_mutable(self) -> None:
+        """Lets go of what of the header the user may have changed, or given another meaning, by the next use.
+
+        The layout of a plain array is his nowhere.
+        """
+        if self._header is not None and type(self._header.layout) not in (NdArrayLayout, BytesLayout):
+            self._header = None
 
     def is_current(self) -> bool:
         """Whether the name still leads to this file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from types import TracebackType
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from .buffers import path_component
 from .errors import ReadOnlySegment
-from .exclusive import locked
+from .exclusive import Held
 from .layouts import View
 from .layouts.base import Store
 from .lock import Deadline
@@ -74,19 +73,21 @@ class Write:
         self._whole = whole
         self._undo = undo
         self._timeout = timeout
-        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Any:
-        with contextlib.ExitStack() as stack:
-            segment = stack.enter_context(locked(self._name, self._directory, Deadline(self._timeout)))
+        held = Held(self._name, self._directory, Deadline(self._timeout))
+        try:
+            segment = held.segment
             if segment.fixed.read_only:
                 raise ReadOnlySegment(f"the segment {self._name!r} was published read-only")
-            buffers = segment.header.buffers(segment.base, copies_return=True)
-            view = segment.header.layout.bind(buffers)
+            header = segment.header
+            view = header.layout.bind(header.buffers(segment.base, copies_return=True))
             saved = np.array(segment.data()) if self._undo else None
             segment.control.begin_write()
-            self._stack = stack.pop_all()
-        self._segment, self._view, self._saved, self._pid = segment, view, saved, os.getpid()
+        except BaseException:
+            held.free()
+            raise
+        self._held, self._segment, self._view, self._saved, self._pid = held, segment, view, saved, os.getpid()
         return view.obj
 
     def fill(self, value: Any, member: tuple[str, ...] = ()) -> None:
@@ -111,19 +112,24 @@ class Write:
             if error is None:
                 raise RuntimeError("a write ends in the process that began it; this one was forked inside its block")
             return
-        with self._stack:
+        try:
+            if error is None:
+                finish(self._segment, self._view)
+                if self._whole:
+                    self._segment.control.damaged = 0
+        except BaseException as failure:
+            error = failure
+            raise
+        finally:
             try:
-                if error is None:
-                    finish(self._segment, self._view)
-                    if self._whole:
-                        self._segment.control.damaged = 0
+                if error is not None:
+                    self._fail()
+                self._segment.control.end_write()
             except BaseException as failure:
                 error = failure
                 raise
             finally:
-                if error is not None:
-                    self._fail()
-                self._segment.control.end_write()
+                self._held.free(keeps=error is None)
 
     def _fail(self) -> None:
         if self._saved is None:
@@ -135,6 +141,8 @@ class Write:
 def finish(segment: Segment, view: View) -> None:
     """Puts back what of an object has left the segment. `DetachedError` comes before the first byte is stored."""
     stores = view.collect(view.obj, f"the object of {segment.name!r}")
+    if not stores:
+        return
     apart = [Store(s.target, _apart(s.values, segment.base)) for s in stores]
     for item in apart:
         item.target[...] = item.values
