@@ -57,6 +57,8 @@ need_test() {
     need_command curl curl
     need_command git git
     need_command openssl openssl  # makes certificates
+    need_command zsh zsh  # completes the names of segments, and so does fish
+    need_command fish fish
     need_command cc gcc  # the example in C, and the writers in C of the tests
     need_command systemd-analyze systemd  # it reads, and where it may starts, the units of Deploy/systemd
     has_command google-chrome || need_command chromium chromium  # clicks through the console
