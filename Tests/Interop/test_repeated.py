@@ -123,3 +123,64 @@ def test_a_plan_of_many_positions_is_not_kept(gateway):
         before = before or resident_bytes()
     # A plan has 4 MB of positions, and more than once; what a request needed of memory is given back in a while.
     await_that(lambda: resident_bytes() - before < 60_000_000, lambda: resident_bytes() - before)
+
+
+FRAME = {
+    "kind": "dataframe",
+    "index": {"dtype": "str", "data": ["a", "b", "c"]},
+    "columns": [{"name": "x", "dtype": "f8"}, {"name": "at", "dtype": "datetime64[s]"}, {"name": "on", "dtype": "bool"}],
+}
+FORMATS = {
+    "a": ["json", "npy", "raw"],
+    "f": ["json", "csv", "arrow", "arrow-file"],
+}
+
+
+def same(first, other):
+    """Whether two answers are the same but for what each request has of its own."""
+    own = {"x-request-id", "server-timing", "date"}
+
+    def fields(answer):
+        return [(name, value) for name, value in answer.headers.items() if name.lower() not in own]
+
+    return (first.status, fields(first), first.body) == (other.status, fields(other), other.body)
+
+
+@pytest.mark.parametrize("name, form", [(name, form) for name in FORMATS for form in FORMATS[name]])
+def test_an_answer_that_is_sent_again_is_the_answer(gateway, name, form):
+    gateway.create("f", FRAME)
+    path = f"/segments/{name}/data?format={form}"
+    answers = [gateway.request("GET", path) for _ in range(6)]
+    assert answers[0].status == 200
+    assert all(same(answers[0], answer) for answer in answers)
+    whole = answers[0].body
+    head = gateway.request("HEAD", path)
+    assert (head.status, head.headers.get("etag")) == (200, answers[0].headers.get("etag"))
+    if form in ("npy", "raw"):
+        part = gateway.request("GET", path, headers={"Range": "bytes=2-5"})
+        assert (part.status, part.body) == (206, whole[2:6])
+    assert gateway.request("GET", path, headers={"If-None-Match": answers[0].headers.get("etag")}).status == 304
+    assert same(answers[0], gateway.request("GET", path))
+
+
+@pytest.mark.parametrize("form", ["json", "raw"])
+def test_a_store_without_the_lock_is_seen(gateway, form):
+    """It moves no sequence: only the bytes tell."""
+    path = f"/segments/a/data?format={form}"
+    old = [gateway.request("GET", path) for _ in range(5)][-1]
+    plain = np.memmap(gateway.path("a"), np.float64, "r+", 8192, (4,))
+    plain[3] = 7
+    new = gateway.request("GET", path)
+    assert new.headers.get("etag") == old.headers.get("etag")
+    assert (new.json()["data"] if form == "json" else np.frombuffer(new.body).tolist()) == [1, 1, 1, 7]
+
+
+def test_damage_is_told_with_the_same_bytes(gateway):
+    path = "/segments/a/data"
+    for _ in range(5):
+        assert "shm-damaged" not in gateway.request("GET", path).headers
+    with pytest.raises(ZeroDivisionError), shm.write("a", directory=gateway.directory):
+        raise ZeroDivisionError
+    for _ in range(5):
+        answer = gateway.request("GET", path)
+        assert (answer.headers.get("shm-damaged"), answer.json()["data"]) == ("1", [1, 1, 1, 1])

@@ -22,6 +22,9 @@ final class KnownTarget: Sendable {
         if read.isSmall { plan.withLock { $0 = (accept, read) } }
     }
 
+    /// Lets go of an answer that nobody wanted since this was called last.
+    fileprivate func dropIdleAnswer() { plan.withLock { $0?.read }?.dropIdleAnswer() }
+
     /// Lets go of a read of some segment.
     fileprivate func forget(if isGone: (OpenSegment) -> Bool) {
         // What is let go here is unmapped behind the lock.
@@ -50,6 +53,8 @@ final class KnownTargets: Sendable {
         var once = [Int](repeating: 0, count: 4_096)
     }
 
+    /// The answers that are kept with the reads.
+    let answers = KeptAnswers()
     private let state = Locked(State())
     /// So many are kept; then all are forgotten, and those that matter come again.
     private static let limit = 1_024
@@ -86,9 +91,13 @@ final class KnownTargets: Sendable {
         for target in known { target.forget { $0 === open } }
     }
 
-    /// Lets go of what was planned for segments that are not open any more, or whose names lead elsewhere by now.
+    /// Lets go of what was planned for segments that are not open any more, or whose names lead elsewhere by now, and of
+    /// answers that nobody wants any more.
     func tidy(isOpen: (OpenSegment) -> Bool) {
-        for target in known { target.forget { !isOpen($0) || (try? $0.segment.isCurrent()) != true } }
+        for target in known {
+            target.forget { !isOpen($0) || (try? $0.segment.isCurrent()) != true }
+            target.dropIdleAnswer()
+        }
     }
 
     private var known: [KnownTarget] { state.withLock { Array($0.targets.values) } }

@@ -19,7 +19,8 @@ struct DataReading {
     func read(_ name: SegmentName, path: [String], _ query: Query, _ context: RequestContext) throws -> Response {
         let exchange = context.exchange
         let read: PlannedRead
-        if let known = try knownRead(of: name, context) {
+        let known = try knownRead(of: name, context)
+        if let known {
             read = known
         } else {
             var query = query
@@ -39,7 +40,8 @@ struct DataReading {
         try context.leaveEventThread(for: read.movedBytes)
         if exchange.method == .head, read.isArrayAsItIs, !read.isRelaxed { return try head(read, context) }
         let reservation = try pool.budget.require(read.neededBytes, until: context.deadline)
-        return try Self.cut(carryOut(read, reservation, context), exchange)
+        let answer = try known == nil ? carryOut(read, reservation, context) : again(read, reservation, context)
+        return try Self.cut(answer, exchange)
     }
 
     /// What the same request meant before, if the name leads to the same segment still.
@@ -168,7 +170,8 @@ struct DataReading {
         return read.thinned(satisfying) { UnsafeRawPointer(places[$0]) }
     }
 
-    private func answer(
+    /// The representation of what was copied.
+    func answer(
         _ read: PlannedRead,
         _ copied: consuming Copied,
         _ reservation: MemoryReservation?

@@ -1,5 +1,6 @@
 internal import Documents
 internal import Layouts
+internal import Locks
 internal import Representations
 internal import Segments
 
@@ -95,6 +96,8 @@ final class PlannedRead: Sendable {
     let mostPoints: Int?
     /// The labels of a series or frame as they were written before; nil where nothing writes them.
     let indexText: KnownLabelsText?
+    /// The sequence that it met last, and what it was answered then.
+    private let last = Locked<(sequence: UInt64, answer: KeptAnswer?)>((0, nil))
     /// What is picked as far as the size of its text goes: no more rows than are wanted.
     private let outline: Excerpt
     /// Bytes of copies that the answer takes.
@@ -155,6 +158,44 @@ final class PlannedRead: Sendable {
             if case .list(let positions) = pick { sum + positions.count } else { sum }
         }
         return positions <= 256 && (conditions?.wide ?? parts).parts.count <= 64
+    }
+
+    /// Whether its answer can be kept: it is made of few bytes, of the same ones each time, and says nothing else.
+    var mayKeepAnswer: Bool {
+        if case .labels = excerpt { return false }
+        return !isRelaxed && conditions == nil && copiedBytes <= KeptAnswer.mostSourceBytes
+    }
+
+    /// What it was answered last, and whether that was at the same sequence; notes the one that it has met now.
+    ///
+    /// An answer of another sequence goes.
+    func keptAnswer(at sequence: UInt64) -> (answer: KeptAnswer?, isQuiet: Bool) {
+        // What is let go here is freed behind the lock.
+        var dropped: KeptAnswer?
+        let found = last.withLock { last in
+            if last.sequence == sequence { return (last.answer, true) }
+            swap(&last.answer, &dropped)
+            last.sequence = sequence
+            return (nil, false)
+        }
+        withExtendedLifetime(dropped) {}
+        return found
+    }
+
+    /// Keeps an answer, in the place of the one before.
+    func keep(_ answer: KeptAnswer) {
+        var dropped: KeptAnswer? = answer
+        last.withLock { swap(&$0.answer, &dropped) }
+        withExtendedLifetime(dropped) {}
+    }
+
+    /// Lets go of an answer that nobody wants any more.
+    func dropIdleAnswer() {
+        var dropped: KeptAnswer?
+        last.withLock { last in
+            if last.answer?.wasIdle() == true { swap(&last.answer, &dropped) }
+        }
+        withExtendedLifetime(dropped) {}
     }
 
     /// Whether its bytes are those of one array, as many as its shape says.

@@ -1,0 +1,103 @@
+internal import Glibc
+internal import MicroHTTP
+internal import Segments
+internal import Synchronization
+
+/// An answer that a read was given, with the bytes that it was made of: while the segment has these, it is the answer.
+///
+/// The bytes decide, and not the sequence alone: who stores into a mapping without the lock moves no sequence. So each
+/// read takes its snapshot still, and is spared what comes behind that: text, labels, fields.
+///
+/// `@unchecked Sendable` because nothing of it changes but a flag.
+final class KeptAnswer: @unchecked Sendable {
+    private let headers: [(StaticString, String)]
+    private let body: UnsafeMutableRawBufferPointer
+    /// The parts of the excerpt, one behind the other.
+    private let source: [UInt8]
+    private let snapshot: Snapshot
+    private let room: KeptAnswers
+    private let wasUsed = Atomic(true)
+
+    /// Copies of more bytes are not kept, nor are longer bodies.
+    static let (mostSourceBytes, mostBodyBytes) = (64 << 10, 256 << 10)
+
+    /// Keeps an answer 200 whose bytes are all there, or can be had; nil if not, or if there is no room for it.
+    ///
+    /// A body from `malloc` is taken over, of others there is a copy; if it is nil nothing happened to either.
+    init?(_ response: Response, of snapshot: Snapshot, _ source: [UInt8], in room: KeptAnswers) {
+        guard let count = response.body.count, count > 0, count <= Self.mostBodyBytes,
+            room.add(source.count + count)
+        else { return nil }
+        guard let body = response.body.inMemoryOfItsOwn(count) else {
+            room.remove(source.count + count)
+            return nil
+        }
+        self.body = body
+        self.snapshot = snapshot
+        self.source = source
+        self.room = room
+        headers = response.headers
+    }
+
+    deinit {
+        free(body.baseAddress)
+        room.remove(source.count + body.count)
+    }
+
+    /// Whether a copy of the same parts, and what it is a copy of, are those that it was made of.
+    func isStill(_ snapshot: Snapshot, _ copy: borrowing PartsCopy) -> Bool {
+        guard self.snapshot.sequence == snapshot.sequence, self.snapshot.isDamaged == snapshot.isDamaged else {
+            return false
+        }
+        return source.withUnsafeBytes { copy.isEqual(to: $0) }
+    }
+
+    /// The answer once more; nothing is copied.
+    var response: Response {
+        wasUsed.store(true, ordering: .relaxed)
+        return Response(status: 200, headers: headers, body: .pinned(UnsafeRawBufferPointer(body), owner: self))
+    }
+
+    /// Whether nobody wanted it since this was asked last.
+    func wasIdle() -> Bool { !wasUsed.exchange(false, ordering: .relaxed) }
+}
+
+/// How much memory all kept answers take together.
+final class KeptAnswers: Sendable {
+    private let byteCount = Atomic(0)
+    private static let limit = 8 << 20
+
+    /// Takes so many bytes, if they are left.
+    func add(_ count: Int) -> Bool {
+        if byteCount.wrappingAdd(count, ordering: .relaxed).newValue <= Self.limit { return true }
+        remove(count)
+        return false
+    }
+
+    /// Gives them back.
+    func remove(_ count: Int) { byteCount.wrappingSubtract(count, ordering: .relaxed) }
+}
+
+extension Response.Body {
+    /// The bytes in memory from `malloc`: its own, or a copy of them; nil for a body that is not there as a whole.
+    fileprivate func inMemoryOfItsOwn(_ count: Int) -> UnsafeMutableRawBufferPointer? {
+        if case .allocated(let bytes) = self { return bytes }
+        guard let base = malloc(count) else { return nil }
+        let copy = UnsafeMutableRawBufferPointer(start: base, count: count)
+        if let bytes {
+            copy.copyMemory(from: bytes)
+            return copy
+        }
+        if case .made(let source) = self {
+            var done = 0
+            while done < count {
+                let read = source.read(from: done, into: UnsafeMutableRawBufferPointer(rebasing: copy[done...]))
+                if read == 0 { break }
+                done += read
+            }
+            if done == count { return copy }
+        }
+        free(base)
+        return nil
+    }
+}
