@@ -12,6 +12,7 @@ from . import forking, keeping
 from .control import LIVE
 from .journal import Outcome, replay, staged_file
 from .lock import Deadline, LockDescription
+from .names import check_name
 from .segment import Segment
 
 
@@ -23,11 +24,11 @@ class Held:
     deadline.
     """
 
-    __slots__ = ("_lock", "_path", "_thread", "segment")
+    __slots__ = ("_lock", "_path", "segment")
 
     def __init__(self, name: str, directory: str, deadline: Deadline):
-        self._path = f"{directory}/{name}"
-        self._thread = threading.get_ident()
+        self._lock: LockDescription | None = None
+        self._path = f"{directory}/{check_name(name)}"
         kept = keeping.take(self._path)
         while True:
             self.segment, self._lock = kept or _opened(name, directory)
@@ -35,31 +36,37 @@ class Held:
             try:
                 self._lock.acquire(exclusive=True, deadline=deadline)
                 if self._lock.leads_here_unchanged(self.segment.path):
-                    break
+                    forking.enter_write(id(self), threading.get_ident())
+                    # In this order: a change of the state moves the sequence, and with it the journal would be void.
+                    if self.segment.control.sequence % 2:
+                        _recover(self.segment)
+                    if self.segment.control.state != LIVE:  # a change of the name that did not happen
+                        self.segment.control.change_state(LIVE)
+                    return
             except BaseException:
-                self._lock.close()
+                self.free()
                 raise
             self._lock.close()
-        forking.enter_write(self._thread)
-        try:
-            # In this order: a change of the state moves the sequence, and with it the journal would be void.
-            if self.segment.control.sequence % 2:
-                _recover(self.segment)
-            if self.segment.control.state != LIVE:  # a change of the name that did not happen
-                self.segment.control.change_state(LIVE)
-        except BaseException:
-            self.free()
-            raise
 
     def free(self, *, keeps: bool = False) -> None:
         """Frees the lock; `keeps` what was opened for the next write, after one that ended well."""
-        forking.leave_write(self._thread)
-        if keeps:
-            self._lock.release()
-            self.segment.forget_mutable()
-            keeping.put(self._path, keeping.Kept(self.segment, self._lock))
-        else:
-            self._lock.close()
+        lock = self._lock
+        try:
+            forking.leave_write(id(self))
+        finally:
+            if keeps:
+                lock.release()
+                self.segment.forget_mutable()
+                self._lock = None
+                keeping.put(self._path, keeping.Kept(self.segment, lock))
+            else:
+                lock.close()
+                self._lock = None
+
+    def __del__(self) -> None:
+        # What an exception between two statements has left, as that of a signal.
+        if getattr(self, "_lock", None) is not None:
+            self.free()
 
 
 @contextlib.contextmanager

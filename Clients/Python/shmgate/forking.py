@@ -20,8 +20,8 @@ class Inherited(Protocol):
 
 
 _gate = threading.Condition()
-_writers: dict[int, int] = {}  # thread → writes that it is in
-_fork_waits = False
+_writers: dict[int, int] = {}  # write → thread that it is in
+_forks_waiting = 0
 _inherited: set[Inherited] = set()
 
 
@@ -40,30 +40,28 @@ def forget(description: Inherited) -> None:
     _inherited.discard(description)
 
 
-def enter_write(thread: int) -> None:
-    """The thread begins to write: forks of other threads wait. Waits itself while a fork is under way."""
+def enter_write(write: int, thread: int) -> None:
+    """A write, known by a number, begins in a thread: forks of others wait. Waits itself while a fork is under way."""
     with _gate:
-        _writers[thread] = _writers.get(thread, 0) + 1
+        _writers[write] = thread
 
 
-def leave_write(thread: int) -> None:
-    """The thread's write ended."""
+def leave_write(write: int) -> None:
+    """The write ended, or never began."""
     with _gate:
-        left = _writers.pop(thread, 1) - 1
-        if left:
-            _writers[thread] = left
-        if _fork_waits:
+        _writers.pop(write, None)
+        if _forks_waiting:
             _gate.notify_all()
 
 
 def _before() -> None:
     # The thread that forks inside its own write cannot wait for it; its child finds the write to be none of its own.
-    global _fork_waits
+    global _forks_waiting
     _gate.acquire()
     own = threading.get_ident()
-    _fork_waits = True
-    _gate.wait_for(lambda: not any(thread != own for thread in _writers))
-    _fork_waits = False
+    _forks_waiting += 1
+    _gate.wait_for(lambda: not any(thread != own for thread in _writers.values()))
+    _forks_waiting -= 1
 
 
 def _after_in_parent() -> None:
@@ -71,7 +69,8 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    global _gate
+    global _gate, _forks_waiting
+    _forks_waiting = 0
     _gate = threading.Condition()
     _writers.clear()
     for description in list(_inherited):

@@ -31,8 +31,13 @@ class Kept(NamedTuple):
 def take(path: str) -> Kept | None:
     """What was kept for a path, which belongs to the caller now; whether the name still leads there is his to check."""
     kept = _kept.pop(path, None)
-    # A child finds what its parent had, closed.
-    return None if kept is None or kept.lock.descriptor < 0 else kept
+    if kept is None:
+        return None
+    if kept.lock.owner != (os.getpid(), os.geteuid()):
+        # A fork that Python was not told of, whose lock would be the parent's too; or another right to open it.
+        kept.lock.close()
+        return None
+    return kept
 
 
 def put(path: str, kept: Kept) -> None:
@@ -40,7 +45,7 @@ def put(path: str, kept: Kept) -> None:
     if kept.segment.fixed.total_bytes > _MOST_BYTES or _kept.setdefault(path, kept) is not kept:
         kept.lock.close()
     elif len(_kept) > _MOST:
-        oldest = take(list(_kept)[0])
+        oldest = take(next(iter(list(_kept)), path))
         if oldest is not None:
             oldest.lock.close()
 
@@ -55,3 +60,7 @@ def drop_nameless() -> None:
             put(path, kept)
         else:
             kept.lock.close()
+
+
+# A child lets its parent's mappings go; the descriptions are closed by then.
+os.register_at_fork(after_in_child=_kept.clear)

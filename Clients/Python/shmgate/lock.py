@@ -57,7 +57,7 @@ class LockDescription:
         flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         self._writable = writable
         self._held: tuple[int, int] | None = None
-        self._pid = os.getpid()
+        self.owner = (os.getpid(), os.geteuid())
         with forking.gate():
             try:
                 self.descriptor = os.open(path, flags | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
@@ -75,8 +75,9 @@ class LockDescription:
     def leads_here_unchanged(self, path: str) -> bool:
         """Whether `path` still is the name of this very file, and mode, owner, size and links are as they were."""
         try:
-            return os.lstat(path)[:7] == self.status[:7]
-        except FileNotFoundError:
+            # Who closes descriptors that are not his may have given this number to another file.
+            return os.lstat(path)[:7] == self.status[:7] == os.fstat(self.descriptor)[:7]
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def leads_here(self, path: str) -> bool:
@@ -120,8 +121,8 @@ class LockDescription:
         """Frees the lock; the description can be used again."""
         if self._held is not None:
             self._holders.pop(self._held, None)
-            self._held = None
         fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_LOCK)
+        self._held = None
 
     def try_exclusive(self) -> bool:
         """Takes the lock without the turnstile if nobody has it: what the maker of a temporary file does."""
@@ -133,7 +134,7 @@ class LockDescription:
             return
         if self._held is not None:
             self._holders.pop(self._held, None)
-        if os.getpid() == self._pid:
+        if os.getpid() == self.owner[0]:
             # Explicitly, for a child that was forked just now may hold a copy for a moment.
             fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_LOCK)
         with forking.gate():

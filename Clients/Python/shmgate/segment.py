@@ -89,10 +89,12 @@ class Segment:
     def forget_mutable(self) -> None:
         """Lets go of what of the header the user may have changed, or given another meaning, by the next use.
 
-        The layout of a plain array is his nowhere.
+        Of a plain array that is nothing, unless it has fields: their names can be set in place.
         """
-        if self._header is not None and type(self._header.layout) not in (NdArrayLayout, BytesLayout):
-            self._header = None
+        layout = None if self._header is None else self._header.layout
+        if type(layout) is BytesLayout or (type(layout) is NdArrayLayout and layout.dtype.viewed.names is None):
+            return
+        self._header = None
 
     def is_current(self) -> bool:
         """Whether the name still leads to this file."""

@@ -1,6 +1,8 @@
 """What a write keeps open for the next one: it must never be seen, but for the time that it saves."""
 
+import ctypes
 import os
+import sys
 import threading
 
 import numpy as np
@@ -151,3 +153,115 @@ def test_what_a_user_does_to_an_object_stays_with_it(directory):
         array.attrs["unit"] = "km"
     with shm.write("d") as array:
         assert array.attrs == {"unit": "m", "notes": ["a"]}
+
+
+def test_names_are_checked_before_what_was_kept(directory):
+    os.mkdir(f"{directory}/sub")
+    shm.create("a", shm.NdArrayLayout("i8", 3), directory=f"{directory}/sub")
+    with shm.write("a", directory=f"{directory}/sub"):
+        pass
+    with pytest.raises(shm.InvalidName):
+        put("sub/a", 4, 5, 6)
+
+
+def test_another_right_opens_again(written, monkeypatch):
+    """What was opened by one user is not used by another, whom the file's mode may forbid it."""
+    opened = []
+    real = shm.segment.Segment.open
+    with monkeypatch.context() as patch:
+        patch.setattr(shm.segment.Segment, "open", lambda *a, **k: opened.append(a) or real(*a, **k))
+        patch.setattr(os, "geteuid", lambda: 65534)
+        put("a", 4, 5, 6)
+    assert len(opened) == 1
+
+
+def test_names_of_fields_stay_as_they_are(directory):
+    shm.create("r", shm.NdArrayLayout([("x", "f8"), ("y", "f8")], 2))
+    with shm.write("r") as array:
+        array.dtype.names = ("p", "q")
+    with shm.write("r") as array:
+        assert array.dtype.names == ("x", "y")
+
+
+def test_a_child_lets_its_parents_mappings_go(written):
+    def body():
+        assert mapped(written, "a") == 0
+
+    assert fork(body) == 0
+    assert mapped(written, "a") == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*")
+def test_a_fork_that_python_is_not_told_of_shares_no_lock(written):
+    ours, theirs = os.pipe(), os.pipe()
+    pid = ctypes.PyDLL(None).fork()
+    if pid == 0:
+        os.read(theirs[0], 1)
+        try:
+            with shm.write("a", timeout=0.2):
+                os._exit(1)
+        except shm.BusyError:
+            os._exit(0)
+        finally:
+            os.write(ours[1], b"x")
+            os._exit(2)
+    with shm.write("a", timeout=DEADLINE):
+        os.write(theirs[1], b"x")
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_number_that_belongs_to_another_file_is_seen(written, monkeypatch):
+    """A lock on that file would be none."""
+    ((_, kept),) = [item for item in keeping._kept.items() if item[0].startswith(written)]
+    opened = []
+    real = shm.segment.Segment.open
+    with open(f"{written}/other", "w+b") as other, monkeypatch.context() as patch:
+        os.dup2(other.fileno(), kept.lock.descriptor)
+        patch.setattr(shm.segment.Segment, "open", lambda *a, **k: opened.append(a) or real(*a, **k))
+        put("a", 4, 5, 6)
+    assert len(opened) == 1
+
+
+def test_an_exception_at_any_line_frees_the_lock(written):
+    """As a signal raises it, between any two statements of a write.
+
+    But for those around a `with`, where Python itself may lose what it has taken.
+    """
+    package = os.path.dirname(shm.__file__)
+    around_a_gate = {"forking.py": None, "lock.py": ("__init__", "close")}
+
+    class Interrupt(BaseException):
+        pass
+
+    def interrupted(line):
+        seen = 0
+
+        def trace(frame, event, argument):
+            nonlocal seen
+            file, name = frame.f_code.co_filename, frame.f_code.co_name
+            left_out = around_a_gate.get(os.path.basename(file), ())
+            if not file.startswith(package) or name == "__del__" or left_out is None or name in left_out:
+                return None
+            if event == "line":
+                seen += 1
+                if seen == line:
+                    sys.settrace(None)
+                    raise Interrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            with shm.write("a", timeout=DEADLINE):
+                pass
+        except Interrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    line = 1
+    while interrupted(line):
+        assert fork(lambda: put("a", line, line, line)) == 0
+        put("a", line, line, line)
+        line += 1
+    assert line > 60
