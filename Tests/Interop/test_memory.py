@@ -43,6 +43,18 @@ def test_answers_in_flight_wait_their_turn_or_are_busy(own_gateway):
     assert answer.body == b"\7" * (32 * MIB)
 
 
+def test_text_that_comes_again_takes_room_like_the_first(own_gateway):
+    """It is made of no bytes of the segment at all, and is too long to be kept."""
+    gateway = own_gateway("--snapshot-memory", "8MiB")
+    gateway.create("z", {"kind": "ndarray", "dtype": "f8", "shape": [1_000_000, 0]})
+    path = "/segments/z/data"
+    for _ in range(4):
+        assert gateway.request("GET", path).status == 200
+    reader = silent_reader(gateway, path)
+    assert gateway.request("GET", path).status == 503
+    reader.close()
+
+
 def test_an_answer_beyond_the_whole_budget_is_given_alone(own_gateway):
     gateway = own_gateway("--snapshot-memory", "1MiB")
     gateway.create("big", {"kind": "bytes", "size": 8 * MIB}, fill=7)
