@@ -1,10 +1,12 @@
 """Without a gateway: to attach, to write under the lock, to gather, to write numbers; in Swift, Python and C."""
 
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,29 @@ def in_numpy(bench: Bench, grid: np.ndarray) -> dict[str, float]:
     }
 
 
+def in_multiprocessing(grid: np.ndarray) -> dict[str, float]:
+    """The standard library's own: the name has to be in /dev/shm itself, and type and shape be known."""
+    untracked = {"track": False} if sys.version_info >= (3, 13) else {}
+    name = f"shmgate-benchmark-{os.getpid()}"
+    segment = shared_memory.SharedMemory(name, create=True, size=grid.nbytes, **untracked)
+
+    def attach() -> None:
+        other = shared_memory.SharedMemory(name, **untracked)
+        if not untracked:  # it would be unlinked when this process ends
+            resource_tracker.unregister(other._name, "shared_memory")
+        array = np.ndarray(grid.shape, grid.dtype, other.buf)
+        del array
+        other.close()
+
+    try:
+        return {"attach": cost(200, attach)}
+    finally:
+        segment.close()
+        if not untracked:  # unlink takes it off the list once more
+            resource_tracker.register(segment._name, "shared_memory")
+        segment.unlink()
+
+
 def run(bench: Bench) -> None:
     bench.create("grid", LAYOUT, np.random.default_rng(1).normal(size=(1000, 1000)))
     private = np.array(bench.array("grid"))
@@ -68,7 +93,8 @@ def run(bench: Bench) -> None:
     rounds = []
     for _ in range(bench.load.rounds):
         in_swift, in_c = lines_of(swift_program, bench.segments), lines_of(c_program, bench.work / "scratch")
-        rounds.append({"swift": in_swift, "python": in_python(bench), "c": in_c, "numpy": in_numpy(bench, private)})
+        one = {"swift": in_swift, "python": in_python(bench), "c": in_c, "numpy": in_numpy(bench, private)}
+        rounds.append(one | {"multiprocessing": in_multiprocessing(private)})
     bench.remove("grid")
     bench.more["local"] = rounds
 
@@ -89,11 +115,14 @@ def run(bench: Bench) -> None:
 
 
 def table(rounds: list[dict[str, dict[str, float]]]) -> str:
-    lines = ["| CPU of one | in Swift | in Python | bare C | NumPy, orjson |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| CPU of one | in Swift | in Python | bare C | NumPy, orjson | multiprocessing.shared_memory |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for name in ("attach", "write", "snapshot", "strided", "columns", "numbers"):
         cells = [
             f"{statistics.median(one[side][name] for one in rounds) / 1e3:,.2f} µs" if name in rounds[0][side] else ""
-            for side in ("swift", "python", "c", "numpy")
+            for side in ("swift", "python", "c", "numpy", "multiprocessing")
         ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
