@@ -75,6 +75,8 @@ package final class Exchange: @unchecked Sendable {
     /// How many bytes of the body nobody wanted.
     var dropped = 0
     var response: Response?
+    /// libmicrohttpd's form of the answer that was queued, and where it goes when the exchange ends.
+    var form: (form: OpaquePointer, home: AnswerForms)?
     private let target: UnsafeMutableRawBufferPointer
     private var collected: UnsafeMutableRawPointer?
     private var collectedCount = 0
@@ -104,6 +106,7 @@ package final class Exchange: @unchecked Sendable {
         target.deallocate()
         free(collected)
         response?.discard()
+        if let (form, home) = form { home.giveBack(form) }
         Self.live.add(-1)
     }
 

@@ -58,11 +58,14 @@ package struct Response {
     }
 
     /// The status code.
-    package var status: Int
+    package var status: Int { didSet { forms = nil } }
     /// Name and value; neither may have a line break in it, and a value may be empty.
-    package var headers: [(StaticString, String)]
+    package var headers: [(StaticString, String)] { didSet { forms = nil } }
     /// The body.
-    package var body: Body
+    package var body: Body { didSet { forms = nil } }
+    /// Where libmicrohttpd's forms of this very answer are kept, for one that is sent again; whoever changes the answer
+    /// lets go of them.
+    package private(set) var forms: AnswerForms?
     /// Why it is a refusal, for the log; nil for answers that are none.
     package var note: Note?
 
@@ -78,10 +81,16 @@ package struct Response {
     }
 
     /// An answer of these parts.
-    package init(status: Int, headers: [(StaticString, String)] = [], body: Body = .empty) {
+    package init(
+        status: Int,
+        headers: [(StaticString, String)] = [],
+        body: Body = .empty,
+        forms: AnswerForms? = nil
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.forms = forms
     }
 }
 
@@ -108,8 +117,16 @@ extension Response {
     ///
     /// Bytes of a body of unknown length are counted as they are made.
     func queue(for exchange: Exchange, _ stamp: Stamp) -> MHD_Result {
-        guard let made = make(exchange) else { return .NO }
-        defer { MHD_destroy_response(made) }
+        guard let form = forms?.take() ?? make(exchange) else { return .NO }
+        if let forms { exchange.form = (form, forms) }
+        defer { if forms == nil { MHD_destroy_response(form) } }
+        stamp.withFields { _ = MHD_add_response_header(form, $0, $1) }
+        return MHD_queue_response(exchange.connection, UInt32(status), form)
+    }
+
+    /// libmicrohttpd's form of it, with its fields.
+    private func make(_ exchange: Exchange) -> OpaquePointer? {
+        guard let made = makeBody(exchange) else { return nil }
         for (name, value) in headers {
             name.withUTF8Buffer { name in
                 name.withMemoryRebound(to: CChar.self) { name in
@@ -118,14 +135,13 @@ extension Response {
                 }
             }
         }
-        stamp.withFields { _ = MHD_add_response_header(made, $0, $1) }
-        return MHD_queue_response(exchange.connection, UInt32(status), made)
+        return made
     }
 
     /// So many bytes of a body are made at a time, at most: libmicrohttpd clears memory for them.
     private static let pieceBytes = 256 << 10
 
-    private func make(_ exchange: Exchange) -> OpaquePointer? {
+    private func makeBody(_ exchange: Exchange) -> OpaquePointer? {
         switch body {
         case .empty where status == 304: return makeWithoutLength()
         case .empty: return MHD_create_response_from_buffer(0, nil, .RESPMEM_PERSISTENT)

@@ -50,4 +50,16 @@ struct Stamp {
         CText.with({ id.write(to: &$0) }, { body("X-Request-Id", $0) })
         CText.with({ timing.write(to: &$0) }, { body("Server-Timing", $0) })
     }
+
+    /// Takes the fields away that an answer was given.
+    static func removeFields(from form: OpaquePointer) {
+        for name in ["X-Request-Id", "Server-Timing"] as [StaticString] {
+            name.withUTF8Buffer { bytes in
+                bytes.withMemoryRebound(to: CChar.self) { name in
+                    guard let name = name.baseAddress, let value = MHD_get_response_header(form, name) else { return }
+                    _ = MHD_del_response_header(form, name, value)
+                }
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 """Requests that come again in the same words: what is known of them is never told of another segment, or to another."""
 
+import json
 import os
 import signal
 
@@ -184,3 +185,19 @@ def test_damage_is_told_with_the_same_bytes(gateway):
     for _ in range(5):
         answer = gateway.request("GET", path)
         assert (answer.headers.get("shm-damaged"), answer.json()["data"]) == ("1", [1, 1, 1, 1])
+
+
+def test_each_answer_that_is_sent_again_has_an_id_of_its_own(gateway):
+    """On several connections at once, and one behind the other on each."""
+    connections = [gateway.connect() for _ in range(8)]
+    seen = []
+    for _ in range(5):
+        for connection in connections:
+            connection.request("GET", "/segments/a/data")
+        for connection in connections:
+            answer = connection.getresponse()
+            assert json.loads(answer.read())["data"] == [1, 1, 1, 1]
+            (number,) = answer.headers.get_all("X-Request-Id")
+            (_,) = answer.headers.get_all("Server-Timing")
+            seen.append(number)
+    assert len(set(seen)) == len(seen) == 40

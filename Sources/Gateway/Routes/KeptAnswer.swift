@@ -12,6 +12,9 @@ internal import Synchronization
 final class KeptAnswer: @unchecked Sendable {
     private let headers: [(StaticString, String)]
     private let body: UnsafeMutableRawBufferPointer
+    /// Frees the body; what libmicrohttpd is given holds this, and not the answer that holds that.
+    private let memory: OwnedBytes
+    private let forms = AnswerForms()
     /// The parts of the excerpt, one behind the other.
     private let source: [UInt8]
     private let snapshot: Snapshot
@@ -33,16 +36,14 @@ final class KeptAnswer: @unchecked Sendable {
             return nil
         }
         self.body = body
+        memory = OwnedBytes(body)
         self.snapshot = snapshot
         self.source = source
         self.room = room
         headers = response.headers
     }
 
-    deinit {
-        free(body.baseAddress)
-        room.remove(source.count + body.count)
-    }
+    deinit { room.remove(source.count + body.count) }
 
     /// Whether a copy of the same parts, and what it is a copy of, are those that it was made of.
     func isStill(_ snapshot: Snapshot, _ copy: borrowing PartsCopy) -> Bool {
@@ -55,7 +56,12 @@ final class KeptAnswer: @unchecked Sendable {
     /// The answer once more; nothing is copied.
     var response: Response {
         wasUsed.store(true, ordering: .relaxed)
-        return Response(status: 200, headers: headers, body: .pinned(UnsafeRawBufferPointer(body), owner: self))
+        return Response(
+            status: 200,
+            headers: headers,
+            body: .pinned(UnsafeRawBufferPointer(body), owner: memory),
+            forms: forms
+        )
     }
 
     /// Whether nobody wanted it since this was asked last.
