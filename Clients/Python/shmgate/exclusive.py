@@ -67,6 +67,8 @@ class Held:
         # What an exception between two statements has left, as that of a signal.
         if getattr(self, "_lock", None) is not None:
             self.free()
+        elif forking.is_writing(id(self)):
+            forking.leave_write(id(self))
 
 
 @contextlib.contextmanager

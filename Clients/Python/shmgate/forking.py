@@ -46,6 +46,11 @@ def enter_write(write: int, thread: int) -> None:
         _writers[write] = thread
 
 
+def is_writing(write: int) -> bool:
+    """Whether a write began and has not ended."""
+    return write in _writers
+
+
 def leave_write(write: int) -> None:
     """The write ended, or never began."""
     with _gate:

@@ -33,7 +33,8 @@ def _number() -> int:
 
 
 def _futex(address: int, operation: int, value: int, timeout: ctypes.c_void_p | None) -> int:
-    result = _LIBC.syscall(ctypes.c_long(_number()), ctypes.c_void_p(address), operation, ctypes.c_uint32(value), timeout, None, 0)
+    number = ctypes.c_long(_number())
+    result = _LIBC.syscall(number, ctypes.c_void_p(address), operation, ctypes.c_uint32(value), timeout, None, 0)
     return 0 if result >= 0 else ctypes.get_errno()
 
 

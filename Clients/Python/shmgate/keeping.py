@@ -33,6 +33,9 @@ def take(path: str) -> Kept | None:
     kept = _kept.pop(path, None)
     if kept is None:
         return None
+    if not kept.lock.is_open():
+        kept.lock.disown()
+        return None
     if kept.lock.owner != (os.getpid(), os.geteuid()):
         # A fork that Python was not told of, whose lock would be the parent's too; or another right to open it.
         kept.lock.close()

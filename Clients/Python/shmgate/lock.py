@@ -75,8 +75,7 @@ class LockDescription:
     def leads_here_unchanged(self, path: str) -> bool:
         """Whether `path` still is the name of this very file, and mode, owner, size and links are as they were."""
         try:
-            # Who closes descriptors that are not his may have given this number to another file.
-            return os.lstat(path)[:7] == self.status[:7] == os.fstat(self.descriptor)[:7]
+            return os.lstat(path)[:7] == self.status[:7]
         except (FileNotFoundError, NotADirectoryError):
             return False
 
@@ -139,6 +138,19 @@ class LockDescription:
             fcntl.fcntl(self.descriptor, fcntl.F_OFD_SETLK, _FREE_LOCK)
         with forking.gate():
             os.close(self.descriptor)
+            self.descriptor = -1
+            forking.forget(self)
+
+    def is_open(self) -> bool:
+        """Whether the number still is of this file: who closes descriptors that are not his may have closed it."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), self.status)
+        except OSError:
+            return False
+
+    def disown(self) -> None:
+        """Lets go of a number that somebody else has closed, and that may be another file's by now."""
+        with forking.gate():
             self.descriptor = -1
             forking.forget(self)
 

@@ -1,6 +1,7 @@
 """What a write keeps open for the next one: it must never be seen, but for the time that it saves."""
 
 import ctypes
+import gc
 import os
 import sys
 import threading
@@ -12,7 +13,7 @@ from conftest import DEADLINE
 from test_writing import fork
 
 import shmgate as shm
-from shmgate import keeping
+from shmgate import forking, keeping
 
 
 def put(name, *values):
@@ -213,13 +214,27 @@ def test_a_fork_that_python_is_not_told_of_shares_no_lock(written):
 def test_a_number_that_belongs_to_another_file_is_seen(written, monkeypatch):
     """A lock on that file would be none."""
     ((_, kept),) = [item for item in keeping._kept.items() if item[0].startswith(written)]
+    kept_number = kept.lock.descriptor
     opened = []
     real = shm.segment.Segment.open
     with open(f"{written}/other", "w+b") as other, monkeypatch.context() as patch:
         os.dup2(other.fileno(), kept.lock.descriptor)
         patch.setattr(shm.segment.Segment, "open", lambda *a, **k: opened.append(a) or real(*a, **k))
         put("a", 4, 5, 6)
+        os.fstat(kept_number)  # it is not ours to close
     assert len(opened) == 1
+    os.close(kept_number)
+
+
+def test_descriptors_that_somebody_closed_are_opened_again(written):
+    shm.create("b", shm.NdArrayLayout("i8", 3))
+    put("b", 1, 2, 3)
+    for path, kept in keeping._kept.items():
+        if path.startswith(written):
+            os.close(kept.lock.descriptor)
+    put("a", 4, 5, 6)
+    put("b", 7, 8, 9)
+    assert (shm.load("a").tolist(), shm.load("b").tolist()) == ([4, 5, 6], [7, 8, 9])
 
 
 def test_an_exception_at_any_line_frees_the_lock(written):
@@ -264,4 +279,6 @@ def test_an_exception_at_any_line_frees_the_lock(written):
         assert fork(lambda: put("a", line, line, line)) == 0
         put("a", line, line, line)
         line += 1
+    gc.collect()
     assert line > 60
+    assert forking._writers == {}
