@@ -107,7 +107,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RepresentationsTests",
-            dependencies: ["Documents", "Layouts", "Representations", "TestSupport"],
+            dependencies: ["Documents", "Layouts", "Representations", "Segments", "TestSupport"],
             swiftSettings: strict
         ),
         .testTarget(

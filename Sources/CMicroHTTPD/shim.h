@@ -24,6 +24,12 @@ static inline int cmicrohttpd_connection_fd(struct MHD_Connection *connection) {
     return info ? info->connect_fd : -1;
 }
 
+/* The file descriptor that an epoll thread waits with, or -1. */
+static inline int cmicrohttpd_epoll_fd(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
 /* The address of the client of a connection, or NULL; the connection's own. */
 static inline const struct sockaddr *cmicrohttpd_peer_address(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

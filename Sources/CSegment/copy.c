@@ -117,23 +117,57 @@ RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_item
     return packed;
 }
 
+/* So much is copied between two pauses, if there are any: some 50 us. */
+enum { PIECE = 256 << 10 };
+
+/* Copies one run out. */
+RACES_ON_PURPOSE static void copy_run(const uint8_t *shared, int64_t bytes, uint8_t *packed, int pauses) {
+    void (*const copy_piece)(uint8_t *, const uint8_t *, int64_t) = bytes >= STREAMED_FROM ? stream : move;
+    const int64_t piece = pauses ? PIECE : bytes;
+    for (int64_t done = 0; done < bytes; done += piece) {
+        if (done > 0) shmgate_pause();
+        copy_piece(packed + done, shared + done, bytes - done < piece ? bytes - done : piece);
+    }
+}
+
+/* Copies one long axis out. */
+RACES_ON_PURPOSE static uint8_t *copy_axis(
+    const uint8_t *row, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed) {
+    const int64_t most = item_bytes < PIECE ? PIECE / item_bytes : 1;
+    for (int64_t done = 0; done < axis->count; done += most) {
+        if (done > 0) shmgate_pause();
+        struct shmgate_axis piece = *axis;
+        piece.count = axis->count - done < most ? axis->count - done : most;
+        if (axis->offsets) piece.offsets += done;
+        packed = copy_items(axis->offsets ? row : row + done * axis->stride, &piece, item_bytes, packed, 0);
+    }
+    return packed;
+}
+
 /* The copy loop of the seqlock, hot: races with writers on purpose; the sequence tells whether it lost. */
-RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int into) {
+RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int into, int pauses) {
     if (plan->empty) return;
     if (plan->rank == 0) {
         if (into) move((uint8_t *)plan->shared, packed, plan->item_bytes);
-        else if (plan->item_bytes >= STREAMED_FROM) stream(packed, plan->shared, plan->item_bytes);
+        else if (plan->item_bytes > PIECE) copy_run(plan->shared, plan->item_bytes, packed, pauses);
         else move(packed, plan->shared, plan->item_bytes);
         return;
     }
     const struct shmgate_axis *inner = &plan->axes[plan->rank - 1];
     const int32_t outer = plan->rank - 1;
+    const int64_t row_bytes = inner->count * plan->item_bytes;
+    int64_t copied = 0;
     int64_t index[MAXIMUM_RANK] = {0};
     const uint8_t *row = plan->shared;
     for (int32_t d = 0; d < outer; d++) row += at(&plan->axes[d], 0);
     for (;;) {
         if (into) packed = copy_items(row, inner, plan->item_bytes, packed, 1);
+        else if (pauses && row_bytes > PIECE) packed = copy_axis(row, inner, plan->item_bytes, packed);
         else packed = copy_items(row, inner, plan->item_bytes, packed, 0);
+        if (pauses && (copied += row_bytes) > PIECE) {
+            shmgate_pause();
+            copied = 0;
+        }
         int32_t d = outer - 1;
         for (; d >= 0; d--) {
             const struct shmgate_axis *axis = &plan->axes[d];
@@ -149,21 +183,21 @@ RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int 
     }
 }
 
-static void copy_all(const void *base, const struct shmgate_region *regions, int32_t count, int into) {
+static void copy_all(const void *base, const struct shmgate_region *regions, int32_t count, int into, int pauses) {
     for (int32_t i = 0; i < count; i++) {
         struct plan plan;
         simplify(base, &regions[i], &plan);
-        copy(&plan, regions[i].packed, into);
+        copy(&plan, regions[i].packed, into, pauses);
     }
 }
 
 int shmgate_gather(const void *base, const struct shmgate_region *regions, int32_t count) {
-    SHMGATE_GUARDED(copy_all(base, regions, count, 0));
+    SHMGATE_GUARDED(copy_all(base, regions, count, 0, 0));
     return 0;
 }
 
 int shmgate_scatter(void *base, const struct shmgate_region *regions, int32_t count) {
-    SHMGATE_GUARDED(copy_all(base, regions, count, 1));
+    SHMGATE_GUARDED(copy_all(base, regions, count, 1, 0));
     return 0;
 }
 
@@ -193,7 +227,7 @@ static int snapshot(
             began = shmgate_read_begin(page);
         }
         if (!(began & 1)) {
-            copy_all(page, regions, count, 0);
+            copy_all(page, regions, count, 0, 1);
             *damaged = __atomic_load_n(&page->damaged, __ATOMIC_RELAXED);
             if (!shmgate_read_retry(page, began)) {
                 *sequence = began;

@@ -1,32 +1,40 @@
 extension ByteBuffer {
     /// Appends packed doubles as a JSON array; `notFinite` appends what stands for infinities and NaN.
+    ///
+    /// `wrote` is called after each few of them, with the bytes that are there by then.
     package mutating func appendList(
         ofDoubles values: UnsafeRawPointer,
         count: Int,
-        notFinite: (Double, inout ByteBuffer) -> Void
+        notFinite: (Double, inout ByteBuffer) -> Void,
+        wrote: (Int) -> Void = { _ in }
     ) {
-        appendList(NumberList(base: values, count: count), notFinite)
+        appendList(NumberList(base: values, count: count), notFinite, wrote)
     }
 
     /// Appends packed float32 as a JSON array; `notFinite` appends what stands for infinities and NaN.
+    ///
+    /// `wrote` is called after each few of them, with the bytes that are there by then.
     package mutating func appendList(
         ofFloats values: UnsafeRawPointer,
         count: Int,
-        notFinite: (Float, inout ByteBuffer) -> Void
+        notFinite: (Float, inout ByteBuffer) -> Void,
+        wrote: (Int) -> Void = { _ in }
     ) {
-        appendList(NumberList(base: values, count: count), notFinite)
+        appendList(NumberList(base: values, count: count), notFinite, wrote)
     }
 
     @inline(__always)
     private mutating func appendList<Value: DecimalNumeral>(
         _ values: NumberList<Value>,
-        _ notFinite: (Value, inout ByteBuffer) -> Void
+        _ notFinite: (Value, inout ByteBuffer) -> Void,
+        _ wrote: (Int) -> Void
     ) {
         append(UInt8(ascii: "["))
         let places = LastPlaces.shared
         var next = 0
         while next < values.count {
             append(upTo: NumberList<Value>.mostBytes) { values.storeBlock(from: &next, to: $0, places) }
+            wrote(self.count)
             if next < values.count, !values[next].isFinite {
                 notFinite(values[next], &self)
                 append(UInt8(ascii: ","))

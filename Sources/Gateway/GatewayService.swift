@@ -133,7 +133,14 @@ package final class GatewayService: Service {
         let waitedNs = mayBlock ? Waits.ofThisThreadNs : 0
         defer { if mayBlock { exchange.lockWaitNs += Waits.ofThisThreadNs - waitedNs } }
         let response: Response
-        switch outcome(of: exchange, context) {
+        let outcome: Outcome
+        if mayBlock {
+            let eventThreads = exchange.eventThreads
+            outcome = LongWork.run(pausing: { eventThreads.letPass() }, { self.outcome(of: exchange, context) })
+        } else {
+            outcome = self.outcome(of: exchange, context)
+        }
+        switch outcome {
         case .response(let made): response = made
         case .later:
             exchange.crowd = (exchange.state as? PendingRequest)?.route.crowd

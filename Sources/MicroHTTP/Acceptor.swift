@@ -122,6 +122,9 @@ final class Acceptor: Sendable {
         server.traffic.accepted.add(1, ordering: .relaxed)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         setOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, configuration.notSentLowWaterBytes)
+        if PeerAddress.isOwn(address, descriptor) {
+            setOption(descriptor, SOL_SOCKET, SO_SNDBUF, configuration.loopbackSendBytes)
+        }
         if !server.leastBusyLoop(isSecure: isSecure).take(descriptor, address, length) {
             server.connections.letOut(peer)
         }

@@ -55,7 +55,8 @@ final class EventLoop: @unchecked Sendable {
             UnsafeMutableRawPointer(bitPattern: context),
             &options
         )
-        if daemon == nil { throw .noDaemon }
+        guard let daemon else { throw .noDaemon }
+        server.eventThreads.add(cmicrohttpd_epoll_fd(daemon))
     }
 
     /// Gives it a connection, which it closes if it cannot serve it; false then.
@@ -72,8 +73,10 @@ final class EventLoop: @unchecked Sendable {
 
     /// Ends the thread; no connection may be suspended.
     func stop() {
-        if let daemon { MHD_stop_daemon(daemon) }
-        daemon = nil
+        guard let daemon else { return }
+        server.eventThreads.remove(cmicrohttpd_epoll_fd(daemon))
+        MHD_stop_daemon(daemon)
+        self.daemon = nil
     }
 }
 

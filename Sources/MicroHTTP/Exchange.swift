@@ -176,6 +176,9 @@ package final class Exchange: @unchecked Sendable {
     /// Whether the client is on this machine, as far as its address tells.
     package var isFromLoopback: Bool { PeerAddress.isLoopback(cmicrohttpd_peer_address(connection)) }
 
+    /// The threads that serve all connections, which a worker lets pass while it makes a long answer.
+    package var eventThreads: EventThreads { record.server.eventThreads }
+
     /// The address of the client, as text.
     package var peer: String {
         if let peerUser { return "unix:uid=\(peerUser)" }

@@ -31,6 +31,33 @@ enum PeerAddress: Hashable, Sendable {
 }
 
 extension PeerAddress {
+    /// Whether no network is between a TCP client and this end of its connection: loopback, or one address for both.
+    static func isOwn(_ address: UnsafePointer<sockaddr>, _ descriptor: Int32) -> Bool {
+        if isLoopback(address) { return Int32(address.pointee.sa_family) != AF_UNIX }
+        var own = sockaddr_in6()
+        var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        return withUnsafeMutablePointer(to: &own) { own in
+            own.withMemoryRebound(to: sockaddr.self, capacity: 1) { own in
+                getsockname(descriptor, own, &size) == 0 && isSame(own, address)
+            }
+        }
+    }
+
+    private static func isSame(_ one: UnsafePointer<sockaddr>, _ other: UnsafePointer<sockaddr>) -> Bool {
+        guard one.pointee.sa_family == other.pointee.sa_family else { return false }
+        let (one, other) = (UnsafeRawPointer(one), UnsafeRawPointer(other))
+        switch Int32(one.load(as: sockaddr.self).sa_family) {
+        case AF_INET:
+            return one.load(as: sockaddr_in.self).sin_addr.s_addr == other.load(as: sockaddr_in.self).sin_addr.s_addr
+        case AF_INET6:
+            var (mine, theirs) = (
+                one.load(as: sockaddr_in6.self).sin6_addr, other.load(as: sockaddr_in6.self).sin6_addr
+            )
+            return memcmp(&mine, &theirs, MemoryLayout<in6_addr>.size) == 0
+        default: return false
+        }
+    }
+
     /// Whether an address is one of this machine's loopback, or none that a network has.
     static func isLoopback(_ address: UnsafePointer<sockaddr>?) -> Bool {
         guard let address = UnsafeRawPointer(address) else { return false }

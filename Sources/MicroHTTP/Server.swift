@@ -35,6 +35,11 @@ package final class Server: Sendable {
         package var maxDrainBytes = 8 << 20
         /// How much may wait unsent in the kernel: more is faster for bulk, less is fairer to small answers.
         package var notSentLowWaterBytes: Int32 = 512 << 10
+        /// How much of an answer a connection from this machine may have in the kernel.
+        ///
+        /// There the kernel hands bytes over as fast as they are copied in, so one call takes megabytes if it may, and
+        /// milliseconds. Over a network the kernel chooses: as much as is on its way.
+        package var loopbackSendBytes: Int32 = 512 << 10
 
         /// The defaults for some addresses and a number of epoll threads.
         package init(listen: [ListenAddress], threads: Int) {
@@ -66,6 +71,7 @@ package final class Server: Sendable {
     let service: any Service
     let log: @Sendable (LogLevel, String) -> Void
     let workers: WorkerPool
+    package let eventThreads = EventThreads()
     /// Sockets that libmicrohttpd has closed, answered past it; for the acceptor to end.
     private let partings = Locked<[Int32]>([])
     let connections = ConnectionTable()

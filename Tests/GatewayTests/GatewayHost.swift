@@ -64,6 +64,9 @@ final class GatewayHost: Sendable {
 
     var activeConnections: Int { server.activeConnections }
 
+    /// How often workers paused in long work to let small requests pass.
+    var pauseCount: Int { server.eventThreads.lookCount }
+
     /// All files of the directory, or of a folder of it, hidden ones too.
     func files(below folder: String = ".") -> [String] {
         guard let stream = opendir("\(path)/\(folder)") else { return [] }

@@ -1,5 +1,6 @@
 import Documents
 import Layouts
+import Segments
 import TestSupport
 import Testing
 
@@ -192,5 +193,24 @@ import Testing
         let deep = Arrays.json(try PackedArray(dtype: DType("i1"), shape: [Int](repeating: 1, count: 64)))
         #expect(deep == String(repeating: "[", count: 64) + "0" + String(repeating: "]", count: 64))
         #expect(try Arrays.read(deep, "i1").shape.count == 64)
+    }
+
+    @Test(
+        "a long text pauses now and then, whatever its elements, and one row of it too",
+        arguments: ["<f8", "<f4", "<i8", "|b1"]
+    )
+    func pauses(dtype: String) throws {
+        let type = try DType(.string(dtype))
+        let count = 200_000
+        for shape in [[count], [count / 100, 100]] {
+            let array = try Arrays.array([UInt8](repeating: 0, count: count * type.byteCount), dtype, shape)
+            var pauses = 0
+            let text = LongWork.run(pausing: { pauses += 1 }, { Arrays.json(array) })
+            let expected = text.utf8.count >> 17
+            #expect(
+                expected > 2 && pauses >= expected - 1 && pauses <= expected,
+                "\(pauses) in \(text.utf8.count) bytes"
+            )
+        }
     }
 }

@@ -39,6 +39,13 @@ int shmgate_snapshot(
     const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
     uint64_t *damaged, int32_t *retries);
 
+/* What the calling thread does between the pieces of long work; NULL for nothing. A snapshot of many bytes pauses every
+ * 256 KiB, and never while it holds a lock. */
+void shmgate_set_pause(void (*pause)(void *context), void *context);
+
+/* Does it now. */
+void shmgate_pause(void);
+
 /* The sequence, loaded with acquire; EFAULT also where the page has lost its magic, as after a cut and a growing. */
 int shmgate_load_sequence(const void *base, uint64_t *value);
 

@@ -48,7 +48,9 @@ package struct ExcerptCSV {
         }
         text.append(lineFeed)
         let labels = LabelFields(try index.load(), options)
+        var pauses = TextPauses()
         for row in 0..<index.count {
+            pauses.passed(text.count)
             labels.write(row, to: &text)
             for number in fields.indices {
                 text.append(comma)
@@ -79,7 +81,9 @@ package struct ExcerptCSV {
         let (rows, columns) = (part.shape.first ?? 1, part.shape.count == 2 ? part.shape[1] : 1)
         var place = bytes(part.number)
         let writer = FieldWriter(part.type, options, place, rows * columns)
+        var pauses = TextPauses()
         for _ in 0..<rows {
+            pauses.passed(text.count)
             for column in 0..<columns {
                 if column > 0 { text.append(comma) }
                 writer.write(place, to: &text)

@@ -1,5 +1,6 @@
 package import Documents
 package import Layouts
+internal import Segments
 
 /// Arrays as JSON.
 package enum ArrayJSON {
@@ -14,14 +15,23 @@ package enum ArrayJSON {
     ) {
         let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
         let big = dtype.isBigEndian
+        var pauses = TextPauses()
         switch dtype.element {
         case .float64 where !big && !shape.isEmpty:
             list.writeRows(to: &text) {
-                $2.appendList(ofDoubles: $0, count: $1) { Number.writeSpecial($0, options, to: &$1) }
+                $2.appendList(ofDoubles: $0, count: $1) {
+                    Number.writeSpecial($0, options, to: &$1)
+                } wrote: {
+                    pauses.passed($0)
+                }
             }
         case .float32 where !big && !shape.isEmpty:
             list.writeRows(to: &text) {
-                $2.appendList(ofFloats: $0, count: $1) { Number.writeSpecial(Double($0), options, to: &$1) }
+                $2.appendList(ofFloats: $0, count: $1) {
+                    Number.writeSpecial(Double($0), options, to: &$1)
+                } wrote: {
+                    pauses.passed($0)
+                }
             }
         case .int64 where !options.int64AsString:
             list.write(to: &text) { $1.appendDecimal(Int64(truncatingIfNeeded: integer($0, big) as UInt64)) }
@@ -53,12 +63,14 @@ struct NestedList {
     @inline(__always)
     func write(to text: inout ByteBuffer, element: (UnsafeRawPointer, inout ByteBuffer) -> Void) {
         if shape.isEmpty { return element(base, &text) }
+        var pauses = TextPauses()
         writeRows(to: &text) { row, count, text in
             var next = row
             text.append(UInt8(ascii: "["))
             for column in 0..<count {
                 if column > 0 { text.append(UInt8(ascii: ",")) }
                 element(next, &text)
+                pauses.passed(text.count)
                 next += itemByteCount
             }
             text.append(UInt8(ascii: "]"))

@@ -233,8 +233,10 @@ extension ExcerptJSON {
                 step: column.values.type.dtype.byteCount
             )
         }
+        var pauses = TextPauses()
         json.beginArray()
         for row in 0..<frame.index.count {
+            pauses.passed(json.buffer.count)
             json.beginArray()
             for number in columns.indices {
                 if number > 0 { json.buffer.append(UInt8(ascii: ",")) }

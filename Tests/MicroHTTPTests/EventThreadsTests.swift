@@ -1,0 +1,54 @@
+import Glibc
+import Testing
+
+@testable import MicroHTTP
+
+/// Workers let the event threads pass.
+@Suite struct EventThreadsTests {
+    @Test("somebody waits while there is an event that its thread has not taken")
+    func somebodyWaits() {
+        let threads = EventThreads()
+        #expect(!threads.somebodyWaits)
+        // In the place of what an event thread waits with.
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        defer { for descriptor in ends { close(descriptor) } }
+        threads.add(ends[0])
+        #expect(!threads.somebodyWaits)
+        var byte: UInt8 = 1
+        #expect(write(ends[1], &byte, 1) == 1)
+        #expect(threads.somebodyWaits)
+        #expect(read(ends[0], &byte, 1) == 1)
+        #expect(!threads.somebodyWaits)
+        #expect(write(ends[1], &byte, 1) == 1)
+        threads.remove(ends[0])
+        #expect(!threads.somebodyWaits)
+    }
+
+    @Test("a server's threads count from its start to its end")
+    func ofServer() throws {
+        let server = try TestServer()
+        #expect(server.server.eventThreads.count == 2)
+        server.stop()
+        #expect(server.server.eventThreads.count == 0)
+    }
+
+    @Test("a connection of this machine has a send buffer of its own size", arguments: [nil, "127.0.0.2"])
+    func sendBuffer(source: String?) throws {
+        try withServer { configuration in
+            configuration.loopbackSendBytes = 50_000
+        } _: { server in
+            let client = try server.connect(from: source)
+            try client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try client.read().status == 200)
+            var sizes: [Int32] = []
+            server.server.connections.cut { record in
+                var (bytes, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+                getsockopt(record.descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, &size)
+                sizes.append(bytes)
+                return false
+            }
+            #expect(sizes == [100_000], "the kernel doubles it, for what it needs besides")
+        }
+    }
+}
