@@ -50,6 +50,19 @@ public struct Region: Sendable {
         return axes[..<last].reduce(gaps + 1) { $0 * $1.count }
     }
 
+    /// A run of its elements along the outermost axis, which it has.
+    package func rows(_ rows: Range<Int>) -> Region {
+        precondition(rows.upperBound <= axes[0].count, "a region has the rows that are asked for")
+        var region = self
+        region.axes[0].count = rows.count
+        if let table = axes[0].byteOffsets {
+            region.axes[0].byteOffsets = Array(table[rows])
+        } else {
+            region.byteOffset += rows.lowerBound * axes[0].byteStride
+        }
+        return region
+    }
+
     /// The bytes that it is if they are one run in the order of its packed form; nil if it jumps.
     package var contiguousRange: Range<Int>? {
         if isEmpty { return byteOffset..<byteOffset }

@@ -22,8 +22,8 @@ final class KnownTarget: Sendable {
         if read.isSmall { plan.withLock { $0 = (accept, read) } }
     }
 
-    /// Lets go of an answer that nobody wanted since this was called last.
-    fileprivate func dropIdleAnswer() { plan.withLock { $0?.read }?.dropIdleAnswer() }
+    /// Lets go of what is kept with the read and nobody wanted since this was called last.
+    fileprivate func dropIdle() { plan.withLock { $0?.read }?.dropIdle() }
 
     /// Lets go of a read of some segment.
     fileprivate func forget(if isGone: (OpenSegment) -> Bool) {
@@ -53,7 +53,7 @@ final class KnownTargets: Sendable {
         var once = [Int](repeating: 0, count: 4_096)
     }
 
-    /// The answers that are kept with the reads.
+    /// The room of the answers and outlines that are kept with the reads.
     let answers = KeptAnswers()
     private let state = Locked(State())
     /// So many are kept; then all are forgotten, and those that matter come again.
@@ -92,11 +92,11 @@ final class KnownTargets: Sendable {
     }
 
     /// Lets go of what was planned for segments that are not open any more, or whose names lead elsewhere by now, and of
-    /// answers that nobody wants any more.
+    /// what is kept with them and nobody wants any more.
     func tidy(isOpen: (OpenSegment) -> Bool) {
         for target in known {
             target.forget { !isOpen($0) || (try? $0.segment.isCurrent()) != true }
-            target.dropIdleAnswer()
+            target.dropIdle()
         }
     }
 

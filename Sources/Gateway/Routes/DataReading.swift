@@ -101,6 +101,8 @@ struct DataReading {
     struct Copied: ~Copyable {
         let excerpt: Excerpt
         let copy: PartsCopy
+        /// Whether the copy is the whole Arrow stream, and not the elements alone.
+        var isStream = false
         /// Which rows of the selection they are; nil for all.
         var rows: [Int]?
         /// Nil where no snapshot was wanted.
@@ -114,9 +116,14 @@ struct DataReading {
         _ context: RequestContext
     ) throws -> Copied {
         if read.conditions != nil { return try filtered(read, reservation, context) }
+        if let outline = try read.arrowOutline(in: catalog.targets.answers) {
+            let copy = try PartsCopy(outline, of: read.parts, pool: pool, reservation)
+            let snapshot = try take(copy.snapshotParts, of: read, context)
+            return Copied(excerpt: read.excerpt, copy: copy, isStream: true, rows: nil, snapshot: snapshot)
+        }
         let prefix = try Self.prefix(read.excerpt, read.format)
         let copy = try PartsCopy(read.parts, prefix: prefix, pool: pool, reservation)
-        let snapshot = try take(copy.snapshotParts(read.parts), of: read, context)
+        let snapshot = try take(copy.snapshotParts, of: read, context)
         return Copied(excerpt: read.excerpt, copy: copy, rows: nil, snapshot: snapshot)
     }
 
@@ -137,7 +144,7 @@ struct DataReading {
         guard let (wide, conditions) = read.conditions else { preconditionFailure("a filtered read has conditions") }
         let target = read.target
         let all = try PartsCopy(wide, pool: pool, reservation)
-        let snapshot = try take(all.snapshotParts(wide), of: read, context)
+        let snapshot = try take(all.snapshotParts, of: read, context)
         let places = all.places
         let rows = try rows(read, conditions, places)
         var parts = ExcerptParts()
@@ -183,8 +190,12 @@ struct DataReading {
             fields += Self.fields(try Self.array(excerpt, format), format)
             return Response(status: 200, headers: fields, body: copy.body().body())
         }
+        if copied.isStream {
+            fields.append(("Content-Type", format.mediaType))
+            return Response(status: 200, headers: fields, body: copy.body().body())
+        }
         let places = copy.places
-        let attrs = target.isRoot ? target.open.header.attrs : "{}"
+        let attrs = read.attrs
         if format == .arrow || format == .arrowFile {
             let stream = try ArrowStream(
                 excerpt,

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MicroHTTP
+internal import Representations
 internal import Segments
 internal import Synchronization
 
@@ -68,7 +69,35 @@ final class KeptAnswer: @unchecked Sendable {
     func wasIdle() -> Bool { !wasUsed.exchange(false, ordering: .relaxed) }
 }
 
-/// How much memory all kept answers take together.
+/// The outline of a read's Arrow stream, for the next time: names, types and labels never change.
+final class KeptOutline: Sendable {
+    private let kept: ArrowOutline
+    private let room: KeptAnswers
+    private let wasUsed = Atomic(true)
+
+    /// Larger ones are not kept.
+    private static let mostBytes = 1 << 20
+
+    /// Keeps an outline; nil if it is large, or there is no room for it.
+    init?(_ outline: ArrowOutline, in room: KeptAnswers) {
+        guard outline.knownByteCount <= Self.mostBytes, room.add(outline.knownByteCount) else { return nil }
+        kept = outline
+        self.room = room
+    }
+
+    deinit { room.remove(kept.knownByteCount) }
+
+    /// The outline once more.
+    var outline: ArrowOutline {
+        wasUsed.store(true, ordering: .relaxed)
+        return kept
+    }
+
+    /// Whether nobody wanted it since this was asked last.
+    func wasIdle() -> Bool { !wasUsed.exchange(false, ordering: .relaxed) }
+}
+
+/// How much memory all kept answers and outlines take together.
 final class KeptAnswers: Sendable {
     private let byteCount = Atomic(0)
     private static let limit = 8 << 20

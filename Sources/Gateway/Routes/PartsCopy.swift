@@ -1,10 +1,13 @@
 internal import Glibc
 internal import Layouts
+internal import Representations
 internal import Segments
 
-/// The packed bytes of several parts in one private copy, each on a multiple of 64 bytes behind a prefix.
+/// The packed bytes of several parts in one private copy: each on a multiple of 64 bytes behind a prefix, or where an
+/// outline has their elements.
 struct PartsCopy: ~Copyable {
     private let memory: PrivateCopy
+    private let regions: [Region]
     private let offsets: [Int]
     private let counts: [Int]
 
@@ -23,8 +26,23 @@ struct PartsCopy: ~Copyable {
             next += selection.region.byteCount
         }
         self.offsets = offsets
-        counts = parts.parts.map(\.selection.region.byteCount)
+        regions = parts.parts.map(\.selection.region)
+        counts = regions.map(\.byteCount)
         memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, reservation)
+    }
+
+    /// Takes memory for a whole stream, all of which is there but the elements.
+    init(
+        _ outline: ArrowOutline,
+        of parts: ExcerptParts,
+        pool: SnapshotPool,
+        _ reservation: MemoryReservation?
+    ) throws(Problem) {
+        regions = outline.runs.map { parts.parts[$0.part].selection.region.rows($0.rows) }
+        offsets = outline.runs.map(\.offset)
+        counts = regions.map(\.byteCount)
+        memory = try PrivateCopy(prefix: [], byteCount: outline.byteCount, pool: pool, reservation)
+        outline.store(to: memory.data)
     }
 
     /// Where a part's bytes begin.
@@ -34,8 +52,8 @@ struct PartsCopy: ~Copyable {
     var places: [UnsafeMutableRawPointer] { offsets.map { memory.data + $0 } }
 
     /// What has to be copied where.
-    func snapshotParts(_ parts: ExcerptParts) -> [SnapshotPart] {
-        zip(parts.parts, offsets).map { SnapshotPart($0.selection.region, into: memory.data + $1) }
+    var snapshotParts: [SnapshotPart] {
+        zip(regions, offsets).map { SnapshotPart($0, into: memory.data + $1) }
     }
 
     /// The bytes of all parts, one behind the other.

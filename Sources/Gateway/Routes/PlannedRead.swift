@@ -96,6 +96,8 @@ final class PlannedRead: Sendable {
     let mostPoints: Int?
     /// The labels of a series or frame as they were written before; nil where nothing writes them.
     let indexText: KnownLabelsText?
+    /// The outline of its Arrow stream, if it was made.
+    private let keptOutline = Locked<KeptOutline?>(nil)
     /// The sequence that it met last, and what it was answered then.
     private let last = Locked<(sequence: UInt64, answer: KeptAnswer?)>((0, nil))
     /// What is picked as far as the size of its text goes: no more rows than are wanted.
@@ -160,6 +162,21 @@ final class PlannedRead: Sendable {
         return positions <= 256 && (conditions?.wide ?? parts).parts.count <= 64
     }
 
+    /// The attributes of what is read, as JSON text.
+    var attrs: String { target.isRoot ? target.open.header.attrs : "{}" }
+
+    /// All of its Arrow stream but the elements; nil where it is none, or where these have to be looked at or chosen.
+    ///
+    /// It is kept for the next time, if there is room: labels never change.
+    func arrowOutline(in room: KeptAnswers) throws(SegmentError) -> ArrowOutline? {
+        guard format == .arrow || format == .arrowFile, conditions == nil else { return nil }
+        if let kept = keptOutline.withLock({ $0 }) { return kept.outline }
+        guard let made = try ArrowOutline(excerpt, asFile: format == .arrowFile, attrs: attrs) else { return nil }
+        let kept = KeptOutline(made, in: room)
+        if let kept { keptOutline.withLock { $0 = kept } }
+        return made
+    }
+
     /// Whether its answer can be kept: it is made of few bytes, of the same ones each time, and says nothing else.
     var mayKeepAnswer: Bool {
         if case .labels = excerpt { return false }
@@ -189,13 +206,16 @@ final class PlannedRead: Sendable {
         withExtendedLifetime(dropped) {}
     }
 
-    /// Lets go of an answer that nobody wants any more.
-    func dropIdleAnswer() {
-        var dropped: KeptAnswer?
+    /// Lets go of an answer and an outline that nobody wants any more.
+    func dropIdle() {
+        // What is let go here is freed behind the locks.
+        var answer: KeptAnswer?
         last.withLock { last in
-            if last.answer?.wasIdle() == true { swap(&last.answer, &dropped) }
+            if last.answer?.wasIdle() == true { swap(&last.answer, &answer) }
         }
-        withExtendedLifetime(dropped) {}
+        var outline: KeptOutline?
+        keptOutline.withLock { if $0?.wasIdle() == true { swap(&$0, &outline) } }
+        withExtendedLifetime((answer, outline)) {}
     }
 
     /// Whether its bytes are those of one array, as many as its shape says.

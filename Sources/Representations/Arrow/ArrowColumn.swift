@@ -8,6 +8,8 @@ struct ArrowColumn {
         case packed(UnsafeRawPointer, DType)
         /// UTF-8 that nobody has checked.
         case texts([[UInt8]])
+        /// Elements of a dtype that are not read yet, of a part by its number.
+        case part(Int, DType)
     }
 
     let name: String
@@ -28,6 +30,17 @@ struct ArrowColumn {
             return (missing, [missing == 0 ? .bytes([]) : bitmap, Self.data(base, dtype, rows)])
         case (.packed(let base, let dtype), .int), (.packed(let base, let dtype), .float):
             return (0, [.bytes([]), Self.data(base, dtype, rows)])
+        case (.part(let number, let dtype), _):
+            return (0, [.bytes([]), .elements(part: number, rows, byteCount: rows.count * dtype.byteCount)])
+        }
+    }
+
+    /// Whether its elements stand in a stream as they do in a segment, whatever they are.
+    var isPlain: Bool {
+        guard case .part(_, let dtype) = values else { return true }
+        switch type {
+        case .int, .float: return !dtype.isBigEndian
+        case .bool, .timestamp, .duration, .largeText: return false
         }
     }
 
@@ -95,12 +108,15 @@ enum ArrowPiece {
     case bytes([UInt8])
     case memory(UnsafeRawBufferPointer)
     case made(count: Int, () -> [UInt8])
+    /// Rows of a part, by its number, that are not read yet.
+    case elements(part: Int, Range<Int>, byteCount: Int)
 
     var count: Int {
         switch self {
         case .bytes(let bytes): bytes.count
         case .memory(let run): run.count
         case .made(let count, _): count
+        case .elements(_, _, let byteCount): byteCount
         }
     }
 }

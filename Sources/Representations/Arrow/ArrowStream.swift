@@ -1,37 +1,19 @@
 package import Layouts
 package import Segments
 
-/// An excerpt as an Arrow stream or file, made piece by piece while it is sent.
-///
-/// Columns of numbers and times are sent from where they lie; only bools, texts and big-endian elements are converted,
-/// a batch at a time. One thread at a time reads. `@unchecked Sendable` because of that.
-package final class ArrowStream: @unchecked Sendable {
-    private var pieces: [ArrowPiece] = []
+/// The bytes of an Arrow stream or file, in order.
+struct ArrowPieces {
+    private(set) var pieces: [ArrowPiece] = []
     /// Where each piece begins.
-    private var starts: [Int] = []
+    private(set) var starts: [Int] = []
     /// How many bytes there are.
-    package private(set) var count = 0
-    /// The piece that was made last, and its number.
-    private var current: (number: Int, bytes: [UInt8]) = (-1, [])
-    /// What the bytes of the columns lie in.
-    private let owners: [AnyObject]
+    private(set) var count = 0
 
     /// A batch is about as many bytes.
     private static let batchByteCount = 4 << 20
     private static let magic = Array("ARROW1\0\0".utf8)
 
-    /// Prepares an excerpt that ``Excerpt/isArrow`` says can be one; labels are read here.
-    ///
-    /// `attrs` is JSON text. `bytes` tells where the packed bytes of a part begin; they stay as long as `owner` does.
-    package init(
-        _ excerpt: Excerpt,
-        asFile: Bool,
-        attrs: String,
-        owner: AnyObject,
-        bytes: (Int) -> UnsafeRawPointer
-    ) throws(SegmentError) {
-        let table = try ArrowTable(excerpt, attrs: attrs, bytes: bytes)
-        owners = [owner] + table.owned
+    init(_ table: ArrowTable, asFile: Bool) {
         if asFile { append(.bytes(Self.magic)) }
         append(.bytes(ArrowMessages.schema(table.columns, table.metadata)))
         var batches: [(offset: Int, metadata: Int, body: Int)] = []
@@ -56,11 +38,45 @@ package final class ArrowStream: @unchecked Sendable {
         append(.bytes(withUnsafeBytes(of: UInt32(footer.count).littleEndian) { Array($0) } + Self.magic.prefix(6)))
     }
 
-    private func append(_ piece: ArrowPiece) {
+    private mutating func append(_ piece: ArrowPiece) {
         if piece.count == 0 { return }
         pieces.append(piece)
         starts.append(count)
         count += piece.count
+    }
+}
+
+/// An excerpt as an Arrow stream or file, made piece by piece while it is sent.
+///
+/// Columns of numbers and times are sent from where they lie; only bools, texts and big-endian elements are converted,
+/// a batch at a time. One thread at a time reads. `@unchecked Sendable` because of that.
+package final class ArrowStream: @unchecked Sendable {
+    private let pieces: [ArrowPiece]
+    /// Where each piece begins.
+    private let starts: [Int]
+    /// How many bytes there are.
+    package let count: Int
+    /// The piece that was made last, and its number.
+    private var current: (number: Int, bytes: [UInt8]) = (-1, [])
+    /// What the bytes of the columns lie in.
+    private let owners: [AnyObject]
+
+    /// Prepares an excerpt that ``Excerpt/isArrow`` says can be one; labels are read here.
+    ///
+    /// `attrs` is JSON text. `bytes` tells where the packed bytes of a part begin; they stay as long as `owner` does.
+    package init(
+        _ excerpt: Excerpt,
+        asFile: Bool,
+        attrs: String,
+        owner: AnyObject,
+        bytes: (Int) -> UnsafeRawPointer
+    ) throws(SegmentError) {
+        let table = try withoutActuallyEscaping(bytes) { bytes throws(SegmentError) in
+            try ArrowTable(excerpt, attrs: attrs, bytes: bytes)
+        }
+        let made = ArrowPieces(table, asFile: asFile)
+        (pieces, starts, count) = (made.pieces, made.starts, made.count)
+        owners = [owner] + table.owned
     }
 
     /// Copies bytes out from an offset on; returns how many, 0 only at the end.
@@ -97,6 +113,7 @@ package final class ArrowStream: @unchecked Sendable {
         case .made(_, let make):
             if current.number != number { current = (number, make()) }
             return current.bytes.withUnsafeBytes(body)
+        case .elements: preconditionFailure("what is sent has been read")
         }
     }
 }

@@ -11,8 +11,8 @@ struct ArrowTable {
 
     /// The columns of an excerpt that can be a table; labels are read here.
     ///
-    /// `attrs` is JSON text.
-    init(_ excerpt: Excerpt, attrs: String, bytes: (Int) -> UnsafeRawPointer) throws(SegmentError) {
+    /// `attrs` is JSON text. `bytes` tells where the packed bytes of a part begin; nil where nobody has read them.
+    init(_ excerpt: Excerpt, attrs: String, bytes: ((Int) -> UnsafeRawPointer)?) throws(SegmentError) {
         switch excerpt {
         case .series(let series):
             rowCount = series.index.count
@@ -47,11 +47,12 @@ struct ArrowTable {
 
     private static let mostRows = 64 << 10
 
-    private mutating func add(_ part: Excerpt.Part, named name: String, _ bytes: (Int) -> UnsafeRawPointer) {
+    private mutating func add(_ part: Excerpt.Part, named name: String, _ bytes: ((Int) -> UnsafeRawPointer)?) {
         guard let type = ArrowType(part.type.dtype, zone: part.type.zone) else {
             preconditionFailure("expected a dtype that Arrow has, got \(part.type.dtype)")
         }
-        columns.append(ArrowColumn(name: name, type: type, values: .packed(bytes(part.number), part.type.dtype)))
+        let values = bytes.map { ArrowColumn.Values.packed($0(part.number), part.type.dtype) }
+        columns.append(ArrowColumn(name: name, type: type, values: values ?? .part(part.number, part.type.dtype)))
     }
 
     /// Adds the labels of the rows as the last column, and says to pandas that they are.
@@ -157,7 +158,7 @@ extension ArrowColumn {
     /// Bytes of a row, about.
     fileprivate var rowByteCount: Int {
         switch values {
-        case .packed(_, let dtype): dtype.byteCount
+        case .packed(_, let dtype), .part(_, let dtype): dtype.byteCount
         case .texts(let texts): 8 + (texts.first?.count ?? 0)
         }
     }
