@@ -103,7 +103,11 @@ static inline void cmicrohttpd_set_timeout(struct MHD_Connection *connection, un
 
 /* Declared here because the C library hides them from programs that do not ask for GNU's extensions. */
 extern int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
+extern int sched_getcpu(void);
 extern int pthread_setname_np(pthread_t thread, const char *name);
+
+/* The processor that the calling thread is on at this moment. */
+static inline int cmicrohttpd_processor(void) { return sched_getcpu(); }
 
 /* The result of a content reader that cannot go on. */
 static inline ssize_t cmicrohttpd_reader_ended(void) { return MHD_CONTENT_READER_END_OF_STREAM; }

@@ -64,6 +64,7 @@ typedef long long unaligned_lane __attribute__((vector_size(16), may_alias, alig
 RACES_ON_PURPOSE static void stream(uint8_t *restrict to, const uint8_t *restrict from, int64_t bytes) {
     enum { LINE = 64, LANES = 4, AHEAD = 1024 };
     int64_t first = -(intptr_t)to & (LINE - 1);
+    if (first > bytes) first = bytes;
     memcpy(to, from, (size_t)first);
     int64_t i = first;
     for (; i + LINE <= bytes; i += LINE) {
@@ -78,8 +79,7 @@ RACES_ON_PURPOSE static void stream(uint8_t *restrict to, const uint8_t *restric
     __builtin_ia32_sfence(); /* no other fence is promised to hold for these stores */
 #endif
 }
-#else
-#define stream(TO, FROM, BYTES) move(TO, FROM, BYTES)
+#define HAS_STREAM 1
 #endif
 
 /* Moves one run of bytes. Under the thread sanitizer memcpy is watched even from an exempt function, so there
@@ -91,6 +91,12 @@ RACES_ON_PURPOSE static inline void move(uint8_t *restrict to, const uint8_t *re
     memcpy(to, from, (size_t)bytes);
 #endif
 }
+
+#ifndef HAS_STREAM
+RACES_ON_PURPOSE static void stream(uint8_t *restrict to, const uint8_t *restrict from, int64_t bytes) {
+    move(to, from, bytes);
+}
+#endif
 
 static inline int64_t at(const struct shmgate_axis *axis, int64_t i) {
     return axis->offsets ? axis->offsets[i] : i * axis->stride;
@@ -120,54 +126,64 @@ RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_item
 /* So much is copied between two pauses, if there are any: some 50 us. */
 enum { PIECE = 256 << 10 };
 
+/* Counts what was copied since the last pause, over all rows and regions, and pauses when it is time; NULL never does. */
+static inline void copied(int64_t *since_pause, int64_t bytes) {
+    if (since_pause == NULL || (*since_pause += bytes) < PIECE) return;
+    *since_pause = 0;
+    shmgate_pause();
+}
+
 /* Copies one run out. */
-RACES_ON_PURPOSE static void copy_run(const uint8_t *shared, int64_t bytes, uint8_t *packed, int pauses) {
-    void (*const copy_piece)(uint8_t *, const uint8_t *, int64_t) = bytes >= STREAMED_FROM ? stream : move;
-    const int64_t piece = pauses ? PIECE : bytes;
-    for (int64_t done = 0; done < bytes; done += piece) {
-        if (done > 0) shmgate_pause();
-        copy_piece(packed + done, shared + done, bytes - done < piece ? bytes - done : piece);
+RACES_ON_PURPOSE static void copy_run(const uint8_t *shared, int64_t bytes, uint8_t *packed, int64_t *since_pause) {
+    const int64_t most = since_pause ? PIECE : bytes;
+    for (int64_t done = 0, count; done < bytes; done += count) {
+        count = bytes - done < most ? bytes - done : most;
+        if (bytes >= STREAMED_FROM) stream(packed + done, shared + done, count);
+        else move(packed + done, shared + done, count);
+        copied(since_pause, count);
     }
 }
 
-/* Copies one long axis out. */
-RACES_ON_PURPOSE static uint8_t *copy_axis(
-    const uint8_t *row, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed) {
+/* Copies the innermost axis out. */
+RACES_ON_PURPOSE static inline uint8_t *copy_axis(
+    const uint8_t *row, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed, int64_t *since_pause) {
+    if (since_pause == NULL || axis->count * item_bytes <= PIECE) {
+        packed = copy_items(row, axis, item_bytes, packed, 0);
+        copied(since_pause, axis->count * item_bytes);
+        return packed;
+    }
     const int64_t most = item_bytes < PIECE ? PIECE / item_bytes : 1;
     for (int64_t done = 0; done < axis->count; done += most) {
-        if (done > 0) shmgate_pause();
+        if (item_bytes > PIECE) {
+            copy_run(row + at(axis, done), item_bytes, packed, since_pause);
+            packed += item_bytes;
+            continue;
+        }
         struct shmgate_axis piece = *axis;
         piece.count = axis->count - done < most ? axis->count - done : most;
         if (axis->offsets) piece.offsets += done;
         packed = copy_items(axis->offsets ? row : row + done * axis->stride, &piece, item_bytes, packed, 0);
+        copied(since_pause, piece.count * item_bytes);
     }
     return packed;
 }
 
 /* The copy loop of the seqlock, hot: races with writers on purpose; the sequence tells whether it lost. */
-RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int into, int pauses) {
+RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int into, int64_t *since_pause) {
     if (plan->empty) return;
     if (plan->rank == 0) {
         if (into) move((uint8_t *)plan->shared, packed, plan->item_bytes);
-        else if (plan->item_bytes > PIECE) copy_run(plan->shared, plan->item_bytes, packed, pauses);
-        else move(packed, plan->shared, plan->item_bytes);
+        else copy_run(plan->shared, plan->item_bytes, packed, since_pause);
         return;
     }
     const struct shmgate_axis *inner = &plan->axes[plan->rank - 1];
     const int32_t outer = plan->rank - 1;
-    const int64_t row_bytes = inner->count * plan->item_bytes;
-    int64_t copied = 0;
     int64_t index[MAXIMUM_RANK] = {0};
     const uint8_t *row = plan->shared;
     for (int32_t d = 0; d < outer; d++) row += at(&plan->axes[d], 0);
     for (;;) {
         if (into) packed = copy_items(row, inner, plan->item_bytes, packed, 1);
-        else if (pauses && row_bytes > PIECE) packed = copy_axis(row, inner, plan->item_bytes, packed);
-        else packed = copy_items(row, inner, plan->item_bytes, packed, 0);
-        if (pauses && (copied += row_bytes) > PIECE) {
-            shmgate_pause();
-            copied = 0;
-        }
+        else packed = copy_axis(row, inner, plan->item_bytes, packed, since_pause);
         int32_t d = outer - 1;
         for (; d >= 0; d--) {
             const struct shmgate_axis *axis = &plan->axes[d];
@@ -183,21 +199,22 @@ RACES_ON_PURPOSE static void copy(const struct plan *plan, uint8_t *packed, int 
     }
 }
 
-static void copy_all(const void *base, const struct shmgate_region *regions, int32_t count, int into, int pauses) {
+static void copy_all(
+    const void *base, const struct shmgate_region *regions, int32_t count, int into, int64_t *since_pause) {
     for (int32_t i = 0; i < count; i++) {
         struct plan plan;
         simplify(base, &regions[i], &plan);
-        copy(&plan, regions[i].packed, into, pauses);
+        copy(&plan, regions[i].packed, into, since_pause);
     }
 }
 
 int shmgate_gather(const void *base, const struct shmgate_region *regions, int32_t count) {
-    SHMGATE_GUARDED(copy_all(base, regions, count, 0, 0));
+    SHMGATE_GUARDED(copy_all(base, regions, count, 0, NULL));
     return 0;
 }
 
 int shmgate_scatter(void *base, const struct shmgate_region *regions, int32_t count) {
-    SHMGATE_GUARDED(copy_all(base, regions, count, 1, 0));
+    SHMGATE_GUARDED(copy_all(base, regions, count, 1, NULL));
     return 0;
 }
 
@@ -219,6 +236,7 @@ static int snapshot(
     const struct shmgate_control *page, const struct shmgate_region *regions, int32_t count, int32_t tries,
     uint64_t *sequence, uint64_t *damaged, int32_t *retries) {
     enum { PAUSES_PER_TRY = 64 };
+    int64_t since_pause = 0;
     *retries = 0;
     for (int32_t left = tries; left > 0; left--) {
         uint64_t began = shmgate_read_begin(page);
@@ -227,7 +245,7 @@ static int snapshot(
             began = shmgate_read_begin(page);
         }
         if (!(began & 1)) {
-            copy_all(page, regions, count, 0, 1);
+            copy_all(page, regions, count, 0, &since_pause);
             *damaged = __atomic_load_n(&page->damaged, __ATOMIC_RELAXED);
             if (!shmgate_read_retry(page, began)) {
                 *sequence = began;

@@ -1,6 +1,6 @@
 /* The fault guard, private to this module: `SHMGATE_GUARDED { copy }` makes the function return EFAULT where the
  * copy touches a page that the file no longer has. Only plain loads and stores may stand inside, and
- * shmgate_pause between them, in which nothing may jump. */
+ * between them shmgate_pause, which takes the guard away for as long as it lasts. */
 #ifndef SHMGATE_GUARD_H
 #define SHMGATE_GUARD_H
 

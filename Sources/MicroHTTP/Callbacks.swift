@@ -14,6 +14,7 @@ let beginExchange:
         let record = Unmanaged<ConnectionRecord>.fromOpaque(socket).takeUnretainedValue()
         let exchange = Exchange(connection: connection, record: record, target: target)
         record.server.activeRequests.add(1)
+        record.loop.place.note()
         return Unmanaged.passRetained(exchange).toOpaque()
     }
 

@@ -14,6 +14,8 @@ final class EventLoop: @unchecked Sendable {
     /// libmicrohttpd keeps pointers to its texts.
     private let certificate: Texts?
     private var daemon: OpaquePointer?
+    /// Where workers find it.
+    let place = EventThreads.Place()
 
     init(server: Server, certificate: ServerCertificate?) {
         self.server = server
@@ -56,7 +58,8 @@ final class EventLoop: @unchecked Sendable {
             &options
         )
         guard let daemon else { throw .noDaemon }
-        server.eventThreads.add(cmicrohttpd_epoll_fd(daemon))
+        place.waits(with: cmicrohttpd_epoll_fd(daemon))
+        server.eventThreads.add(place)
     }
 
     /// Gives it a connection, which it closes if it cannot serve it; false then.
@@ -74,7 +77,7 @@ final class EventLoop: @unchecked Sendable {
     /// Ends the thread; no connection may be suspended.
     func stop() {
         guard let daemon else { return }
-        server.eventThreads.remove(cmicrohttpd_epoll_fd(daemon))
+        server.eventThreads.remove(place)
         MHD_stop_daemon(daemon)
         self.daemon = nil
     }

@@ -5,24 +5,31 @@ import Testing
 
 /// Workers let the event threads pass.
 @Suite struct EventThreadsTests {
-    @Test("somebody waits while there is an event that its thread has not taken")
+    @Test(
+        "somebody waits while there is an event that its thread has not taken, and who is not in its way does not care"
+    )
     func somebodyWaits() {
         let threads = EventThreads()
-        #expect(!threads.somebodyWaits)
+        let place = EventThreads.Place()
         // In the place of what an event thread waits with.
         var ends: [Int32] = [0, 0]
         #expect(pipe(&ends) == 0)
         defer { for descriptor in ends { close(descriptor) } }
-        threads.add(ends[0])
-        #expect(!threads.somebodyWaits)
+        place.waits(with: ends[0])
+        threads.add(place)
         var byte: UInt8 = 1
         #expect(write(ends[1], &byte, 1) == 1)
-        #expect(threads.somebodyWaits)
+        let all = Array(Int32(0)..<1_024)
+        #expect(!all.contains(where: threads.somebodyWaits), "it has not begun a request, wherever that would be")
+        place.note()
+        let processor = all.filter { threads.somebodyWaits(for: $0) }
+        #expect(processor.count == 1)
         #expect(read(ends[0], &byte, 1) == 1)
-        #expect(!threads.somebodyWaits)
+        #expect(!all.contains(where: threads.somebodyWaits))
         #expect(write(ends[1], &byte, 1) == 1)
-        threads.remove(ends[0])
-        #expect(!threads.somebodyWaits)
+        #expect(all.filter { threads.somebodyWaits(for: $0) } == processor)
+        threads.remove(place)
+        #expect(!all.contains(where: threads.somebodyWaits))
     }
 
     @Test("a server's threads count from its start to its end")

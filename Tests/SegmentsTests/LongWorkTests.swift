@@ -17,8 +17,8 @@ import Testing
     }
 
     @Test(
-        "a copy pauses every 256 KiB, not before and not behind it",
-        arguments: [(256, 0), (257, 1), (4096, 15), (9216, 35)]
+        "a copy pauses behind every 256 KiB",
+        arguments: [(255, 0), (256, 1), (4095, 15), (9216, 36)]
     )
     func run(kibibytes: Int, expected: Int) throws {
         let bytes = (0..<kibibytes << 10).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
@@ -55,6 +55,22 @@ import Testing
         let listed = try pauses { copy = try read([.init(count: 1 << 20, byteStride: 0, byteOffsets: places)]) }
         #expect(listed == 4)
         #expect(copy == places.map { bytes[$0] })
+    }
+
+    @Test("what is copied counts over all regions, and within what is merged")
+    func regions() throws {
+        let count = 4 << 20
+        let segment = try workshop.segment(dataBytes: count, filledWith: 7)
+        let regions = (0..<64).map { segment.run($0 << 16, count: 1 << 16) }
+        #expect(try pauses { _ = try segment.read(regions) } == 16)
+        let halves = Region(
+            byteOffset: segment.dataOffset,
+            itemByteCount: 1,
+            axes: [.init(count: 2, byteStride: 2 << 20), .init(count: 1 << 20, byteStride: 1)]
+        )
+        var copy: [UInt8] = []
+        #expect(try pauses { copy = try segment.read(halves).bytes } == 8)
+        #expect(copy.count == 2 << 20 && copy.allSatisfy { $0 == 7 })
     }
 
     @Test("nobody pauses under a lock, nor where nobody said how")

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -65,6 +66,23 @@ import Testing
                     .elementsEqual(UnsafeRawBufferPointer(rebasing: memory[shift..<(shift + count)]))
             }
             #expect(isSame && memory[shift + count] == 0xA5)
+        }
+    }
+
+    @Test("a run that ends anywhere in memory at any address changes nothing behind it", arguments: [1, 8, 63, 65])
+    func endOfLongRun(more: Int) throws {
+        let count = 8 << 20 + more
+        let segment = try workshop.segment(dataBytes: count, filledWith: 7)
+        let total = count + 64 + 512
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: total, alignment: 64)
+        defer { memory.deallocate() }
+        let base = try #require(memory.baseAddress)
+        for shift in [0, 1, 28, 48, 63] {
+            memory.initializeMemory(as: UInt8.self, repeating: 0xA5)
+            _ = try segment.snapshot(segment.run(count: count), into: base + shift, until: .immediate)
+            var expected = [UInt8](repeating: 0xA5, count: total)
+            expected.withUnsafeMutableBytes { memset($0.baseAddress?.advanced(by: shift), 7, count) }
+            #expect(memcmp(base, expected, total) == 0, "at \(shift)")
         }
     }
 
