@@ -15,7 +15,7 @@ import Testing
 
     @Test("answers are kept as far as there is room, and each gives its own back")
     func room() throws {
-        let room = KeptAnswers()
+        let room = KeptRoom(limit: 8 << 20)
         var kept: [KeptAnswer] = []
         while let answer = KeptAnswer(response(KeptAnswer.mostBodyBytes), of: Self.snapshot, [], in: room) {
             kept.append(answer)
@@ -28,14 +28,14 @@ import Testing
 
     @Test("a long answer is not kept, nor is an empty one")
     func size() {
-        let room = KeptAnswers()
+        let room = KeptRoom(limit: 8 << 20)
         #expect(KeptAnswer(response(KeptAnswer.mostBodyBytes + 1), of: Self.snapshot, [], in: room) == nil)
         #expect(KeptAnswer(Response(status: 200), of: Self.snapshot, [], in: room) == nil)
     }
 
     @Test("an answer is idle that was not asked for since the last look")
     func idle() throws {
-        let kept = KeptAnswer(response(10), of: Self.snapshot, [], in: KeptAnswers())
+        let kept = KeptAnswer(response(10), of: Self.snapshot, [], in: KeptRoom(limit: 8 << 20))
         let answer = try #require(kept)
         #expect(!answer.wasIdle())
         #expect(answer.wasIdle())

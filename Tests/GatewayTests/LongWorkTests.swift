@@ -30,4 +30,18 @@ import Testing
             #expect(gateway.pauseCount >= before + 10)
         }
     }
+
+    @Test("a worker pauses in many columns as in one, as an Arrow stream too")
+    func columns() throws {
+        try withGateway { gateway in
+            let columns = (0..<20).map { #"{"name": "c\#($0)", "dtype": "float32"}"# }.joined(separator: ",")
+            try gateway.create(
+                "a",
+                #"{"kind": "dataframe", "columns": [\#(columns)], "index": {"range": [0, 60000, 1]}}"#
+            )
+            let before = gateway.pauseCount
+            #expect(try gateway.ask("GET", "/segments/a/data?format=arrow").status == 200)
+            #expect(gateway.pauseCount >= before + 10, "4.8 MB are copied, no column of which is 256 KiB")
+        }
+    }
 }

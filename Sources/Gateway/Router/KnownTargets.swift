@@ -53,8 +53,10 @@ final class KnownTargets: Sendable {
         var once = [Int](repeating: 0, count: 4_096)
     }
 
-    /// The room of the answers and outlines that are kept with the reads.
-    let answers = KeptAnswers()
+    /// The room of the answers that are kept with the reads.
+    let answers = KeptRoom(limit: 8 << 20)
+    /// The room of the outlines that are kept with the reads.
+    let outlines = KeptRoom(limit: 4 << 20)
     private let state = Locked(State())
     /// So many are kept; then all are forgotten, and those that matter come again.
     private static let limit = 1_024

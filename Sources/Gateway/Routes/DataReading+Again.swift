@@ -11,8 +11,8 @@ extension DataReading {
         _ reservation: MemoryReservation?,
         _ context: RequestContext
     ) throws -> Response {
-        guard read.mayKeepAnswer else { return try carryOut(read, reservation, context) }
-        let copied = try copied(read, reservation, context)
+        guard read.mayKeepAnswer else { return try carryOut(read, reservation, context, comesAgain: true) }
+        let copied = try copied(read, reservation, context, comesAgain: true)
         guard let snapshot = copied.snapshot else { preconditionFailure("who wants no snapshot has nothing kept") }
         let (kept, isQuiet) = read.keptAnswer(at: snapshot.sequence)
         if let kept, kept.isStill(snapshot, copied.copy) { return kept.response }

@@ -85,15 +85,18 @@ struct DataReading {
     }
 
     /// Copies what was planned and makes its representation; the memory for that is reserved.
+    ///
+    /// Of a read that comes again some things are kept for the next time.
     func carryOut(
         _ read: PlannedRead,
         _ reservation: MemoryReservation?,
-        _ context: RequestContext
+        _ context: RequestContext,
+        comesAgain: Bool = false
     ) throws -> Response {
         if case .labels(let labels) = read.excerpt, read.format.isPacked {
             return try self.labels(labels, read.target, read.format)
         }
-        let copied = try copied(read, reservation, context)
+        let copied = try copied(read, reservation, context, comesAgain: comesAgain)
         return try answer(read, copied, reservation)
     }
 
@@ -113,10 +116,11 @@ struct DataReading {
     func copied(
         _ read: PlannedRead,
         _ reservation: MemoryReservation?,
-        _ context: RequestContext
+        _ context: RequestContext,
+        comesAgain: Bool = false
     ) throws -> Copied {
         if read.conditions != nil { return try filtered(read, reservation, context) }
-        if let outline = try read.arrowOutline(in: catalog.targets.answers) {
+        if let outline = try read.arrowOutline(keptIn: comesAgain ? catalog.targets.outlines : nil) {
             let copy = try PartsCopy(outline, of: read.parts, pool: pool, reservation)
             let snapshot = try take(copy.snapshotParts, of: read, context)
             return Copied(excerpt: read.excerpt, copy: copy, isStream: true, rows: nil, snapshot: snapshot)
@@ -212,7 +216,10 @@ struct DataReading {
         let room = TextRoom(for: read.textBytes, pool)
         if format == .csv {
             var text = room.buffer
-            try ExcerptCSV(options: form.options) { UnsafeRawPointer(places[$0]) }.write(excerpt, to: &text)
+            let writer = ExcerptCSV(options: form.options, indexText: copied.rows == nil ? read.indexText : nil) {
+                UnsafeRawPointer(places[$0])
+            }
+            try writer.write(excerpt, to: &text)
             withExtendedLifetime(copy) {}
             return .text(text, "text/csv; charset=utf-8", headers: fields, in: room, countedBy: reservation)
         }

@@ -19,7 +19,7 @@ final class KeptAnswer: @unchecked Sendable {
     /// The parts of the excerpt, one behind the other.
     private let source: [UInt8]
     private let snapshot: Snapshot
-    private let room: KeptAnswers
+    private let room: KeptRoom
     private let wasUsed = Atomic(true)
 
     /// Copies of more bytes are not kept, nor are longer bodies.
@@ -28,7 +28,7 @@ final class KeptAnswer: @unchecked Sendable {
     /// Keeps an answer 200 whose bytes are all there, or can be had; nil if not, or if there is no room for it.
     ///
     /// A body from `malloc` is taken over, of others there is a copy; if it is nil nothing happened to either.
-    init?(_ response: Response, of snapshot: Snapshot, _ source: [UInt8], in room: KeptAnswers) {
+    init?(_ response: Response, of snapshot: Snapshot, _ source: [UInt8], in room: KeptRoom) {
         guard let count = response.body.count, count > 0, count <= Self.mostBodyBytes,
             room.add(source.count + count)
         else { return nil }
@@ -72,20 +72,22 @@ final class KeptAnswer: @unchecked Sendable {
 /// The outline of a read's Arrow stream, for the next time: names, types and labels never change.
 final class KeptOutline: Sendable {
     private let kept: ArrowOutline
-    private let room: KeptAnswers
+    private let byteCount: Int
+    private let room: KeptRoom
     private let wasUsed = Atomic(true)
 
     /// Larger ones are not kept.
     private static let mostBytes = 1 << 20
 
     /// Keeps an outline; nil if it is large, or there is no room for it.
-    init?(_ outline: ArrowOutline, in room: KeptAnswers) {
-        guard outline.knownByteCount <= Self.mostBytes, room.add(outline.knownByteCount) else { return nil }
+    init?(_ outline: ArrowOutline, in room: KeptRoom) {
+        byteCount = outline.knownByteCount
+        guard byteCount <= Self.mostBytes, room.add(byteCount) else { return nil }
         kept = outline
         self.room = room
     }
 
-    deinit { room.remove(kept.knownByteCount) }
+    deinit { room.remove(byteCount) }
 
     /// The outline once more.
     var outline: ArrowOutline {
@@ -97,14 +99,17 @@ final class KeptOutline: Sendable {
     func wasIdle() -> Bool { !wasUsed.exchange(false, ordering: .relaxed) }
 }
 
-/// How much memory all kept answers and outlines take together.
-final class KeptAnswers: Sendable {
+/// How much memory all that is kept of a kind may take together.
+final class KeptRoom: Sendable {
     private let byteCount = Atomic(0)
-    private static let limit = 8 << 20
+    private let limit: Int
+
+    /// Room for so many bytes.
+    init(limit: Int) { self.limit = limit }
 
     /// Takes so many bytes, if they are left.
     func add(_ count: Int) -> Bool {
-        if byteCount.wrappingAdd(count, ordering: .relaxed).newValue <= Self.limit { return true }
+        if byteCount.wrappingAdd(count, ordering: .relaxed).newValue <= limit { return true }
         remove(count)
         return false
     }

@@ -10,6 +10,8 @@ struct PartsCopy: ~Copyable {
     private let regions: [Region]
     private let offsets: [Int]
     private let counts: [Int]
+    /// Whether each region is a part.
+    private let isByPart: Bool
 
     /// Takes memory for parts; a single part stands right behind the prefix.
     init(
@@ -26,6 +28,7 @@ struct PartsCopy: ~Copyable {
             next += selection.region.byteCount
         }
         self.offsets = offsets
+        isByPart = true
         regions = parts.parts.map(\.selection.region)
         counts = regions.map(\.byteCount)
         memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, reservation)
@@ -38,6 +41,7 @@ struct PartsCopy: ~Copyable {
         pool: SnapshotPool,
         _ reservation: MemoryReservation?
     ) throws(Problem) {
+        isByPart = false
         regions = outline.runs.map { parts.parts[$0.part].selection.region.rows($0.rows) }
         offsets = outline.runs.map(\.offset)
         counts = regions.map(\.byteCount)
@@ -46,10 +50,16 @@ struct PartsCopy: ~Copyable {
     }
 
     /// Where a part's bytes begin.
-    func place(_ part: Int) -> UnsafeMutableRawPointer { memory.data + offsets[part] }
+    func place(_ part: Int) -> UnsafeMutableRawPointer {
+        precondition(isByPart, "the elements of a part stand in one piece")
+        return memory.data + offsets[part]
+    }
 
     /// Where every part's bytes begin.
-    var places: [UnsafeMutableRawPointer] { offsets.map { memory.data + $0 } }
+    var places: [UnsafeMutableRawPointer] {
+        precondition(isByPart, "the elements of a part stand in one piece")
+        return offsets.map { memory.data + $0 }
+    }
 
     /// What has to be copied where.
     var snapshotParts: [SnapshotPart] {

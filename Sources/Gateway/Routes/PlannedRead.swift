@@ -102,6 +102,8 @@ final class PlannedRead: Sendable {
     private let last = Locked<(sequence: UInt64, answer: KeptAnswer?)>((0, nil))
     /// What is picked as far as the size of its text goes: no more rows than are wanted.
     private let outline: Excerpt
+    /// Whether it is an Arrow stream of which all but the elements can be known before they are read.
+    private let hasArrowOutline: Bool
     /// Bytes of copies that the answer takes.
     let copiedBytes: Int
     /// The same with those of text, by an estimate.
@@ -127,11 +129,14 @@ final class PlannedRead: Sendable {
         mostPoints = request.mostPoints
         indexText =
             switch excerpt {
-            case .series, .frame: format == .json ? KnownLabelsText() : nil
+            case .series, .frame: format == .json || format == .csv ? KnownLabelsText() : nil
             default: nil
             }
         outline = try mostPoints.map { try target.outline($0, excerpt) } ?? excerpt
         textBytes = Self.textBytes(outline, format)
+        hasArrowOutline =
+            (format == .arrow || format == .arrowFile) && excerpt.isPlainArrow
+            && target.conditions.isEmpty && mostPoints == nil
         if case .labels(let labels) = excerpt, format.isPacked {
             conditions = nil
             copiedBytes = labels.count.multipliedClamped(by: 32)
@@ -165,17 +170,26 @@ final class PlannedRead: Sendable {
     /// The attributes of what is read, as JSON text.
     var attrs: String { target.isRoot ? target.open.header.attrs : "{}" }
 
-    /// All of its Arrow stream but the elements; nil where it is none, or where these have to be looked at or chosen.
+    /// All of its Arrow stream but the elements; nil where it is none, or where these have to be looked at or chosen, or
+    /// where labels make it longer than was foreseen.
     ///
-    /// It is kept for the next time, if there is room: labels never change.
-    func arrowOutline(in room: KeptAnswers) throws(SegmentError) -> ArrowOutline? {
-        guard format == .arrow || format == .arrowFile, conditions == nil else { return nil }
+    /// Labels never change, so it is kept for the next time if there is room; without one it is not.
+    func arrowOutline(keptIn room: KeptRoom?) throws(SegmentError) -> ArrowOutline? {
+        guard hasArrowOutline else { return nil }
         if let kept = keptOutline.withLock({ $0 }) { return kept.outline }
-        guard let made = try ArrowOutline(excerpt, asFile: format == .arrowFile, attrs: attrs) else { return nil }
-        let kept = KeptOutline(made, in: room)
-        if let kept { keptOutline.withLock { $0 = kept } }
+        let made = try ArrowOutline(excerpt, asFile: format == .arrowFile, attrs: attrs)
+        guard made.byteCount <= neededBytes.addedClamped(Self.mostUnforeseenBytes) else { return nil }
+        if let room, let kept = KeptOutline(made, in: room) {
+            // What is let go here is freed behind the lock.
+            var dropped: KeptOutline? = kept
+            keptOutline.withLock { swap(&$0, &dropped) }
+            withExtendedLifetime(dropped) {}
+        }
         return made
     }
+
+    /// Messages of a stream, and padding.
+    private static let mostUnforeseenBytes = 64 << 10
 
     /// Whether its answer can be kept: it is made of few bytes, of the same ones each time, and says nothing else.
     var mayKeepAnswer: Bool {

@@ -35,15 +35,6 @@ struct ArrowColumn {
         }
     }
 
-    /// Whether its elements stand in a stream as they do in a segment, whatever they are.
-    var isPlain: Bool {
-        guard case .part(_, let dtype) = values else { return true }
-        switch type {
-        case .int, .float: return !dtype.isBigEndian
-        case .bool, .timestamp, .duration, .largeText: return false
-        }
-    }
-
     private func textBuffers(_ rows: Range<Int>, _ text: @escaping (Int) -> [UInt8]) -> [ArrowPiece] {
         let count = rows.reduce(0) { $0 + text($1).count }
         let offsets = ArrowPiece.made(count: 8 * (rows.count + 1)) {

@@ -23,13 +23,11 @@ package final class ArrowOutline: @unchecked Sendable {
     private let known: [(piece: ArrowPiece, offset: Int)]
     private let owned: [AnyObject]
 
-    /// The outline of an excerpt that ``Excerpt/isArrow`` says can be a stream; labels are read here.
+    /// The outline of an excerpt that ``Excerpt/isPlainArrow`` says has one; labels are read here, and converted.
     ///
-    /// Nil where a column has other bytes in a stream than in a segment, or where its elements have to be looked at.
     /// `attrs` is JSON text.
-    package init?(_ excerpt: Excerpt, asFile: Bool, attrs: String) throws(SegmentError) {
+    package init(_ excerpt: Excerpt, asFile: Bool, attrs: String) throws(SegmentError) {
         let table = try ArrowTable(excerpt, attrs: attrs, bytes: nil)
-        guard table.columns.allSatisfy(\.isPlain) else { return nil }
         let made = ArrowPieces(table, asFile: asFile)
         var known: [(piece: ArrowPiece, offset: Int)] = []
         var runs: [Run] = []
@@ -59,6 +57,34 @@ package final class ArrowOutline: @unchecked Sendable {
             }
         }
     }
+}
+
+extension Excerpt {
+    /// Whether Arrow can carry it, with elements that stand in a stream as they do in a segment, whatever they are, and
+    /// with labels that are no long read.
+    package var isPlainArrow: Bool {
+        guard isArrow, values.allSatisfy(\.isPlainArrow) else { return false }
+        switch self {
+        case .series(let series): return series.index.isQuick
+        case .frame(let frame): return frame.index.isQuick
+        case .labels, .row, .bytes, .json, .structure, .list: return false
+        case .array, .dataArray: return true
+        }
+    }
+}
+
+extension Excerpt.Part {
+    fileprivate var isPlainArrow: Bool {
+        switch ArrowType(type.dtype, zone: type.zone) {
+        case .int, .float: !type.dtype.isBigEndian
+        case .bool, .timestamp, .duration, .largeText, nil: false
+        }
+    }
+}
+
+extension PickedLabels {
+    /// Whether they are numbers or times, or few: texts are of any length.
+    fileprivate var isQuick: Bool { dtype != nil || count <= 1_024 }
 }
 
 extension UnsafeMutableRawPointer {
