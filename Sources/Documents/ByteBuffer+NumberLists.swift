@@ -49,7 +49,7 @@ extension ByteBuffer {
 ///
 /// First come the digits of all numbers of a block and then their text: the processor looks ahead at many numbers then,
 /// none of which waits for another one, and not only at the two or three that fit with all that is done to each.
-private struct NumberList<Value: DecimalNumeral> {
+struct NumberList<Value: DecimalNumeral> {
     let base: UnsafeRawPointer
     let count: Int
 
@@ -65,6 +65,37 @@ private struct NumberList<Value: DecimalNumeral> {
     /// Stores numbers from `next` on with a comma behind each, up to one that is not finite; says how many bytes that is.
     @inline(__always)
     func storeBlock(from next: inout Int, to start: UnsafeMutablePointer<UInt8>, _ places: LastPlaces) -> Int {
+        storeBlock(from: &next, to: start, places) { place, _ in
+            place[0] = UInt8(ascii: ",")
+            return 1
+        }
+    }
+
+    /// The same with a tail behind each, and where that ends, counted from `offset` before the first one.
+    @inline(__always)
+    func storeBlock(
+        from next: inout Int,
+        to start: UnsafeMutablePointer<UInt8>,
+        _ places: LastPlaces,
+        _ tail: Tail,
+        _ ends: UnsafeMutablePointer<Int>,
+        _ offset: Int
+    ) -> Int {
+        storeBlock(from: &next, to: start, places) { place, index in
+            let count = tail.store(to: place)
+            ends[index] = offset &+ (place - start) &+ count
+            return count
+        }
+    }
+
+    /// Stores numbers, and behind each what `separate` does, which says how many bytes that is.
+    @inline(__always)
+    private func storeBlock(
+        from next: inout Int,
+        to start: UnsafeMutablePointer<UInt8>,
+        _ places: LastPlaces,
+        separate: (UnsafeMutablePointer<UInt8>, Int) -> Int
+    ) -> Int {
         withUnsafeTemporaryAllocation(of: ShortestDecimal.self, capacity: Self.blockCount) { block in
             // Without the checks of a buffer.
             guard let decimals = block.baseAddress else { return 0 }
@@ -78,8 +109,7 @@ private struct NumberList<Value: DecimalNumeral> {
             var index = 0
             while index < ready {
                 place += DecimalText(decimals[index]).store(self[next &+ index], to: place)
-                place[0] = UInt8(ascii: ",")
-                place += 1
+                place += separate(place, index)
                 index = index &+ 1
             }
             next = next &+ ready

@@ -94,6 +94,15 @@ package struct ByteBuffer: ~Copyable {
         base.storeBytes(of: byte, toByteOffset: count - 1, as: UInt8.self)
     }
 
+    /// Forgets so many bytes at its end.
+    package mutating func removeLast(_ removed: Int) {
+        precondition((0...count).contains(removed), "a buffer has the bytes that are removed")
+        count -= removed
+    }
+
+    /// Forgets all bytes, and keeps its room.
+    package mutating func removeAll() { count = 0 }
+
     /// Gives the memory to the caller, who frees it with C's `free` unless it is borrowed; its address is never nil, even
     /// without bytes.
     package consuming func take() -> UnsafeMutableRawBufferPointer {

@@ -5,7 +5,7 @@ internal import CSegment
 /// The kernel looks only every few milliseconds who else wants a processor, and small requests take microseconds. Who
 /// has long work done says what a pause is; who does it pauses where he can, about every 100 µs, and holds no lock then.
 package enum LongWork {
-    /// Runs `body`, on this thread, with `pause` between the pieces of what is long in it.
+    /// Runs `body`, on this thread, with `pause` between the pieces of what is long in it; once at a time.
     package static func run<Result>(pausing pause: @escaping () -> Void, _ body: () -> Result) -> Result {
         let box = Unmanaged.passRetained(Pause(pause))
         shmgate_set_pause(
@@ -33,10 +33,10 @@ private final class Pause {
 /// Counts the text of a long answer and pauses after each 128 KiB of it.
 package struct TextPauses {
     private static let step = 128 << 10
-    private var next = step
+    private var next: Int
 
-    /// None so far.
-    package init() {}
+    /// Counts from the bytes that are there already.
+    package init(from textByteCount: Int) { next = textByteCount + Self.step }
 
     /// Pauses if so much text is there that it is time.
     @inline(__always)

@@ -8,12 +8,19 @@ package import Segments
 /// else. What is missing (NaN, NaT) is an empty field, which an empty text, in quotes, is not.
 package struct ExcerptCSV {
     private let options: JSONOptions
+    /// Where the labels of its rows are kept as text; nil if they are not.
+    private let indexText: KnownLabelsText?
     /// Where the packed bytes of a part begin.
     private let bytes: (Int) -> UnsafeRawPointer
 
     /// A writer over packed parts.
-    package init(options: JSONOptions, bytes: @escaping (Int) -> UnsafeRawPointer) {
+    package init(
+        options: JSONOptions,
+        indexText: KnownLabelsText? = nil,
+        bytes: @escaping (Int) -> UnsafeRawPointer
+    ) {
         self.options = options
+        self.indexText = indexText
         self.bytes = bytes
     }
 
@@ -38,28 +45,34 @@ package struct ExcerptCSV {
         to text: inout ByteBuffer
     ) throws(SegmentError) {
         if let name = index.name { text.appendField(name) }
-        var places = columns.map { bytes($0.values.number) }
-        let writers = zip(columns, places).map { FieldWriter($0.values.type, options, $1, index.count) }
-        // Without counts of references, which would be half of the work.
-        let fields = writers.map { (writer: Unmanaged.passUnretained($0), step: $0.byteCount) }
         for column in columns {
             text.append(comma)
             text.appendField(column.name)
         }
         text.append(lineFeed)
-        let labels = LabelFields(try index.load(), options)
-        var pauses = TextPauses()
-        for row in 0..<index.count {
-            pauses.passed(text.count)
-            labels.write(row, to: &text)
-            for number in fields.indices {
-                text.append(comma)
-                fields[number].writer._withUnsafeGuaranteedRef { $0.write(places[number], to: &text) }
-                places[number] += fields[number].step
-            }
-            text.append(lineFeed)
+        let rows = index.count
+        let tail: StaticString = columns.isEmpty ? "\n" : ","
+        let labels: ColumnText
+        if let indexText {
+            labels = try indexText.column(index) { LabelFields($0, options).column(tail) }
+        } else {
+            labels = LabelFields(try index.load(), options).column(tail)
         }
-        withExtendedLifetime(writers) {}
+        let values = columns.enumerated().map { number, column in
+            let base = bytes(column.values.number)
+            let writer = FieldWriter(column.values.type, options, base, rows)
+            return (text: ColumnText(tail: number + 1 < columns.count ? "," : "\n"), writer: writer, base: base)
+        }
+        var pauses = TextPauses(from: text.count)
+        for row in stride(from: 0, to: rows, by: ColumnText.blockRows) {
+            let count = min(ColumnText.blockRows, rows - row)
+            for (text, writer, base) in values {
+                text.clear()
+                writer.write(base + row * writer.byteCount, count: count, to: text)
+            }
+            text.appendRows([(labels, row)] + values.map { ($0.text, 0) }, count: count)
+            pauses.passed(text.count)
+        }
     }
 
     /// One row of a frame: a series over its columns.
@@ -81,10 +94,10 @@ package struct ExcerptCSV {
         let (rows, columns) = (part.shape.first ?? 1, part.shape.count == 2 ? part.shape[1] : 1)
         var place = bytes(part.number)
         let writer = FieldWriter(part.type, options, place, rows * columns)
-        var pauses = TextPauses()
+        var pauses = TextPauses(from: text.count)
         for _ in 0..<rows {
-            pauses.passed(text.count)
             for column in 0..<columns {
+                pauses.passed(text.count)
                 if column > 0 { text.append(comma) }
                 writer.write(place, to: &text)
                 place += writer.byteCount
@@ -96,7 +109,9 @@ package struct ExcerptCSV {
     private func writeLabels(_ picked: PickedLabels, to text: inout ByteBuffer) throws(SegmentError) {
         let labels = LabelFields(try picked.load(), options)
         let columns = picked.shape.count == 2 ? picked.shape[1] : 1
+        var pauses = TextPauses(from: text.count)
         for place in 0..<picked.count {
+            pauses.passed(text.count)
             labels.write(place, to: &text)
             text.append((place + 1) % columns == 0 ? lineFeed : comma)
         }
@@ -117,6 +132,13 @@ private struct LabelFields {
             guard let dtype = labels.dtype, let base = raw.baseAddress else { return nil }
             return FieldWriter(.init(dtype: dtype, zone: labels.zone), options, base, labels.count)
         }
+    }
+
+    /// All of them as cells, `tail` behind each.
+    func column(_ tail: StaticString) -> ColumnText {
+        let column = ColumnText(capacity: labels.count, tail: tail)
+        for number in 0..<labels.count { column.append { write(number, to: &$0) } }
+        return column
     }
 
     func write(_ number: Int, to text: inout ByteBuffer) {

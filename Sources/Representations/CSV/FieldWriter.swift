@@ -35,6 +35,17 @@ final class FieldWriter {
         }
     }
 
+    /// Appends packed elements as the cells of a column.
+    func write(_ place: UnsafeRawPointer, count: Int, to column: ColumnText) {
+        switch usual {
+        case .float64: column.append(doubles: place, count: count) { writeSpecial($0, to: &$1) }
+        case .int64: column.append(int64s: place, count: count)
+        case .int32: column.append(int32s: place, count: count)
+        case nil:
+            for row in 0..<count { column.append { write(place + row * byteCount, to: &$0) } }
+        }
+    }
+
     /// Appends the element at a place.
     func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
         switch usual {

@@ -15,7 +15,7 @@ package enum ArrayJSON {
     ) {
         let list = NestedList(base: packed, shape: shape, itemByteCount: dtype.byteCount)
         let big = dtype.isBigEndian
-        var pauses = TextPauses()
+        var pauses = TextPauses(from: text.count)
         switch dtype.element {
         case .float64 where !big && !shape.isEmpty:
             list.writeRows(to: &text) {
@@ -63,7 +63,7 @@ struct NestedList {
     @inline(__always)
     func write(to text: inout ByteBuffer, element: (UnsafeRawPointer, inout ByteBuffer) -> Void) {
         if shape.isEmpty { return element(base, &text) }
-        var pauses = TextPauses()
+        var pauses = TextPauses(from: text.count)
         writeRows(to: &text) { row, count, text in
             var next = row
             text.append(UInt8(ascii: "["))

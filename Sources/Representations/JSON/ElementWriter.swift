@@ -64,6 +64,21 @@ final class ElementWriter {
         fields = dtype.fields.map { (ElementWriter($0.dtype, options), $0) }
     }
 
+    /// Bytes of an element.
+    var byteCount: Int { dtype.byteCount }
+
+    /// Appends packed elements as the cells of a column.
+    func write(_ place: UnsafeRawPointer, count: Int, to column: ColumnText) {
+        switch usual {
+        case .float64:
+            column.append(doubles: place, count: count) { Number.writeSpecial($0, options, to: &$1) }
+        case .int64 where !options.int64AsString: column.append(int64s: place, count: count)
+        case .int32: column.append(int32s: place, count: count)
+        default:
+            for row in 0..<count { column.append { write(place + row * dtype.byteCount, to: &$0) } }
+        }
+    }
+
     /// Appends the element at a place.
     func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
         switch usual {

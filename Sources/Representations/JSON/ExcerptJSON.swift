@@ -223,30 +223,37 @@ extension ExcerptJSON {
     }
 
     private func writeRows(_ frame: Excerpt.Frame, to json: inout JSONWriter) {
-        let writers = frame.columns.map { _, values in
-            ElementWriter(values.type.dtype, options, zone: values.type.zone.flatMap(TimeZone.named))
+        let (rows, width) = (frame.index.count, frame.columns.count)
+        if rows == 0 || width == 0 { return writeEmptyRows(rows, to: &json) }
+        let columns = frame.columns.enumerated().map { number, column in
+            let (type, base) = (column.values.type, bytes(column.values.number))
+            let writer = ElementWriter(type.dtype, options, zone: type.zone.flatMap(TimeZone.named))
+            return (text: ColumnText(tail: number + 1 < width ? "," : "],["), writer: writer, base: base)
         }
-        // Without counts of references, which would be half of the work.
-        let columns = zip(writers, frame.columns).map { writer, column in
-            (
-                writer: Unmanaged.passUnretained(writer), base: bytes(column.values.number),
-                step: column.values.type.dtype.byteCount
-            )
-        }
-        var pauses = TextPauses()
+        var pauses = TextPauses(from: json.buffer.count)
         json.beginArray()
-        for row in 0..<frame.index.count {
-            pauses.passed(json.buffer.count)
-            json.beginArray()
-            for number in columns.indices {
-                if number > 0 { json.buffer.append(UInt8(ascii: ",")) }
-                let (writer, base, step) = columns[number]
-                writer._withUnsafeGuaranteedRef { $0.write(base + row * step, to: &json.buffer) }
+        json.buffer.append(UInt8(ascii: "["))
+        for row in stride(from: 0, to: rows, by: ColumnText.blockRows) {
+            let count = min(ColumnText.blockRows, rows - row)
+            for (text, writer, base) in columns {
+                text.clear()
+                writer.write(base + row * writer.byteCount, count: count, to: text)
             }
+            json.buffer.appendRows(columns.map { ($0.text, 0) }, count: count)
+            pauses.passed(json.buffer.count)
+        }
+        json.buffer.removeLast(2)  // no row begins behind the last one
+        json.endArray()
+    }
+
+    /// Rows without a column, or columns without a row.
+    private func writeEmptyRows(_ rows: Int, to json: inout JSONWriter) {
+        json.beginArray()
+        for _ in 0..<rows {
+            json.beginArray()
             json.endArray()
         }
         json.endArray()
-        withExtendedLifetime(writers) {}
     }
 
     /// One row as a series over the columns, its dtype the one that pandas promotes to.

@@ -1,5 +1,6 @@
 internal import Documents
 internal import Layouts
+internal import Segments
 
 /// Labels as JSON: nested lists of numbers, instants, bools or strings.
 enum LabelsJSON {
@@ -7,7 +8,8 @@ enum LabelsJSON {
     static func write(_ labels: PackedLabels, shape: [Int], options: JSONOptions, to json: inout JSONWriter) {
         guard let dtype = labels.dtype else {
             var next = 0
-            return writeTexts(labels.texts, shape[...], &next, to: &json)
+            var pauses = TextPauses(from: json.buffer.count)
+            return writeTexts(labels.texts, shape[...], &next, &pauses, to: &json)
         }
         let zone = labels.zone.flatMap(TimeZone.named)
         labels.bytes.withUnsafeBytes { raw in
@@ -20,16 +22,18 @@ enum LabelsJSON {
         _ texts: [[UInt8]],
         _ shape: ArraySlice<Int>,
         _ next: inout Int,
+        _ pauses: inout TextPauses,
         to json: inout JSONWriter
     ) {
         guard let extent = shape.first else {
+            pauses.passed(json.buffer.count)
             // What a local process wrote need not be UTF-8.
             json.string(String(decoding: texts[next], as: UTF8.self))
             next += 1
             return
         }
         json.beginArray()
-        for _ in 0..<extent { writeTexts(texts, shape.dropFirst(), &next, to: &json) }
+        for _ in 0..<extent { writeTexts(texts, shape.dropFirst(), &next, &pauses, to: &json) }
         json.endArray()
     }
 
