@@ -81,7 +81,7 @@ import Testing
             memory.initializeMemory(as: UInt8.self, repeating: 0xA5)
             _ = try segment.snapshot(segment.run(count: count), into: base + shift, until: .immediate)
             var expected = [UInt8](repeating: 0xA5, count: total)
-            expected.withUnsafeMutableBytes { memset($0.baseAddress?.advanced(by: shift), 7, count) }
+            expected.withUnsafeMutableBytes { _ = $0.baseAddress.map { memset($0 + shift, 7, count) } }
             #expect(memcmp(base, expected, total) == 0, "at \(shift)")
         }
     }
