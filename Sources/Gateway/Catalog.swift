@@ -11,6 +11,8 @@ final class OpenSegment: Sendable {
     let header: SegmentHeader
     private let indexes = Locked<[Int: LabelIndex]>([:])
     private let knownHierarchy = Locked<ZarrNode?>(nil)
+    /// What it was described as.
+    let lastDescription = LastDescription()
     private let knownTexts = Locked<(layout: [UInt8], buffers: [UInt8])?>(nil)
 
     init(_ segment: Segment) throws {
@@ -98,6 +100,8 @@ final class Catalog: Sendable {
     let attachments = Attachments()
     /// What clients asked for, and what that meant.
     let targets = KnownTargets()
+    /// The room of the descriptions that are kept with the segments.
+    let descriptions = KeptRoom(limit: 2 << 20)
     private let open = Locked<[SegmentName: OpenSegment]>([:])
     /// So many stay open: the kernel allows a process some 65,000 mappings.
     private static let limit = 16_384
@@ -160,6 +164,7 @@ final class Catalog: Sendable {
         for turn in start..<(start + count) {
             let (_, segment) = known[turn % known.count]
             if (try? segment.segment.isCurrent()) != true { forget(segment) }
+            segment.lastDescription.dropIdle()
         }
     }
 

@@ -159,7 +159,7 @@ public final class Segment: Sendable {
 }
 
 /// What a segment's control page says at this moment.
-public struct Vitals: Sendable {
+public struct Vitals: Equatable, Sendable {
     /// Even: stable; odd: a write is under way, or its writer died.
     public var sequence: UInt64
     /// Writers that died inside a write.

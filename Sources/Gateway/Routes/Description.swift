@@ -22,6 +22,32 @@ struct Description {
         isPinned = status.linkCount > 1 && open.segment.isPinned
     }
 
+    /// All of it that changes, but for who maps the segment.
+    struct Facts: Equatable {
+        let vitals: Vitals
+        let device: UInt64
+        let inode: UInt64
+        let mode: UInt32
+        let uid: UInt32
+        let gid: UInt32
+        let isPinned: Bool
+        let restoration: Restoration?
+    }
+
+    /// What of it changes now and then.
+    var facts: Facts {
+        Facts(
+            vitals: vitals,
+            device: status.device,
+            inode: status.inode,
+            mode: status.mode,
+            uid: status.uid,
+            gid: status.gid,
+            isPinned: isPinned,
+            restoration: restoration
+        )
+    }
+
     /// The tag that goes with it.
     var tag: EntityTag { open.tag(vitals.sequence) }
 

@@ -31,9 +31,12 @@ struct SegmentRoutes {
         if let known = condition?.match(tag) {
             return Response(status: 304, headers: [("ETag", known), ("Cache-Control", "no-cache")])
         }
+        let facts = description.facts
+        if let known = open.lastDescription.answer(facts) { return known }
         var json = JSONWriter(capacity: 1_024)
         description.write(to: &json)
-        return .json(json.finish(), headers: fields)
+        let answer = Response.json(json.finish(), headers: fields)
+        return open.lastDescription.note(answer, facts, in: catalog.descriptions)
     }
 
     /// `GET /segments`: a page of descriptions in the order of the names.
