@@ -126,11 +126,14 @@ RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_item
 /* So much is copied between two pauses, if there are any: some 50 us. */
 enum { PIECE = 256 << 10 };
 
-/* Counts what was copied since the last pause, over all rows and regions, and pauses when it is time; NULL never does. */
-static inline void copied(int64_t *since_pause, int64_t bytes) {
-    if (since_pause == NULL || (*since_pause += bytes) < PIECE) return;
-    *since_pause = 0;
-    shmgate_pause();
+/* Pauses if it is time, and counts what is copied next, over all rows and regions; NULL never pauses. */
+static inline void before_copy(int64_t *since_pause, int64_t bytes) {
+    if (since_pause == NULL) return;
+    if (*since_pause >= PIECE) {
+        *since_pause = 0;
+        shmgate_pause();
+    }
+    *since_pause += bytes;
 }
 
 /* Copies one run out. */
@@ -138,9 +141,9 @@ RACES_ON_PURPOSE static void copy_run(const uint8_t *shared, int64_t bytes, uint
     const int64_t most = since_pause ? PIECE : bytes;
     for (int64_t done = 0, count; done < bytes; done += count) {
         count = bytes - done < most ? bytes - done : most;
+        before_copy(since_pause, count);
         if (bytes >= STREAMED_FROM) stream(packed + done, shared + done, count);
         else move(packed + done, shared + done, count);
-        copied(since_pause, count);
     }
 }
 
@@ -148,9 +151,8 @@ RACES_ON_PURPOSE static void copy_run(const uint8_t *shared, int64_t bytes, uint
 RACES_ON_PURPOSE static inline uint8_t *copy_axis(
     const uint8_t *row, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed, int64_t *since_pause) {
     if (since_pause == NULL || axis->count * item_bytes <= PIECE) {
-        packed = copy_items(row, axis, item_bytes, packed, 0);
-        copied(since_pause, axis->count * item_bytes);
-        return packed;
+        before_copy(since_pause, axis->count * item_bytes);
+        return copy_items(row, axis, item_bytes, packed, 0);
     }
     const int64_t most = item_bytes < PIECE ? PIECE / item_bytes : 1;
     for (int64_t done = 0; done < axis->count; done += most) {
@@ -162,8 +164,8 @@ RACES_ON_PURPOSE static inline uint8_t *copy_axis(
         struct shmgate_axis piece = *axis;
         piece.count = axis->count - done < most ? axis->count - done : most;
         if (axis->offsets) piece.offsets += done;
+        before_copy(since_pause, piece.count * item_bytes);
         packed = copy_items(axis->offsets ? row : row + done * axis->stride, &piece, item_bytes, packed, 0);
-        copied(since_pause, piece.count * item_bytes);
     }
     return packed;
 }

@@ -39,8 +39,8 @@ int shmgate_snapshot(
     const void *base, const struct shmgate_region *regions, int32_t count, int32_t tries, uint64_t *sequence,
     uint64_t *damaged, int32_t *retries);
 
-/* What the calling thread does between the pieces of long work; NULL for nothing. A snapshot pauses behind every 256 KiB
- * that it has copied, however many regions that are, and never while it holds a lock. */
+/* What the calling thread does between the pieces of long work; NULL for nothing. A snapshot pauses after every 256 KiB,
+ * however many regions that are, but not behind the last byte, and never while it holds a lock. */
 void shmgate_set_pause(void (*pause)(void *context), void *context);
 
 /* Does it now. */
