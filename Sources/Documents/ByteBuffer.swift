@@ -3,7 +3,8 @@ internal import Glibc
 /// Growable bytes in malloc'd memory, so that ownership can go to C without a copy.
 package struct ByteBuffer: ~Copyable {
     private var base: UnsafeMutableRawPointer
-    private var capacity: Int
+    /// How many bytes it has room for before it grows.
+    private(set) var capacity: Int
     /// Whether the bytes lie in memory that belongs to someone else.
     package private(set) var isBorrowed = false
     /// How many bytes it holds.

@@ -9,7 +9,7 @@ package final class ColumnText: @unchecked Sendable {
     /// So many rows are made at a time: the text of some columns stays in the nearest cache.
     package static let blockRows = 64
 
-    private var text = ByteBuffer(capacity: 2 << 10)
+    private var text: ByteBuffer
     /// Where each cell ends, what stands behind it included.
     private let ends: UnsafeMutablePointer<Int>
     private let capacity: Int
@@ -21,12 +21,16 @@ package final class ColumnText: @unchecked Sendable {
         self.capacity = capacity
         self.tail = Tail(tail)
         ends = .allocate(capacity: max(capacity, 1))
+        text = ByteBuffer(capacity: capacity * Self.usualCellBytes)
     }
+
+    /// Most numbers are shorter.
+    private static let usualCellBytes = 24
 
     deinit { ends.deallocate() }
 
     /// Memory that it takes.
-    package var byteCount: Int { text.count + capacity * MemoryLayout<Int>.stride }
+    package var byteCount: Int { text.capacity + capacity * MemoryLayout<Int>.stride }
 
     /// Begins with the first row again.
     package func clear() {

@@ -27,6 +27,8 @@ package final class KnownLabelsText: Sendable {
     private static let mostBytes = 8 << 20
     /// Longer ones are written each time.
     private static let mostBytesOfOne = 32 << 10
+    /// More cells are longer than that.
+    static let mostCells = mostBytesOfOne / (MemoryLayout<Int>.stride + 4)
 
     /// No text yet.
     package init() {}

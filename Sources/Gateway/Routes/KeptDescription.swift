@@ -15,13 +15,17 @@ final class KeptDescription: @unchecked Sendable {
     private let room: KeptRoom
     private let wasUsed = Atomic(true)
 
+    /// What fields and forms take, about.
+    private static let bytesBeside = 1 << 10
     /// Longer ones are not kept: thousands of segments may be open.
     private static let mostBytes = 4 << 10
 
     /// Keeps an answer 200 with a body from `malloc`, which it takes over; nil, and nothing happened to it, if it is long or
     /// there is no room for it.
     init?(_ response: Response, _ facts: Description.Facts, in room: KeptRoom) {
-        guard case .allocated(let bytes) = response.body, bytes.count <= Self.mostBytes, room.add(bytes.count) else {
+        guard case .allocated(let bytes) = response.body, bytes.count <= Self.mostBytes,
+            room.add(bytes.count + Self.bytesBeside)
+        else {
             return nil
         }
         // Text is made in more memory than it needs.
@@ -34,7 +38,7 @@ final class KeptDescription: @unchecked Sendable {
         self.room = room
     }
 
-    deinit { room.remove(body.count) }
+    deinit { room.remove(body.count + Self.bytesBeside) }
 
     /// The answer once more; nothing is copied.
     var response: Response {

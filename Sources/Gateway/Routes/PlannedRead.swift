@@ -3,6 +3,7 @@ internal import Layouts
 internal import Locks
 internal import Representations
 internal import Segments
+internal import Synchronization
 
 /// What a client asks to read: of a GET, or one of the reads of a query.
 struct ReadRequest {
@@ -104,6 +105,8 @@ final class PlannedRead: Sendable {
     private let outline: Excerpt
     /// Whether it is an Arrow stream of which all but the elements can be known before they are read.
     private let hasArrowOutline: Bool
+    /// Whether that turned out to be longer than was foreseen, for its labels are texts.
+    private let outlineIsTooLong = Atomic(false)
     /// Bytes of copies that the answer takes.
     let copiedBytes: Int
     /// The same with those of text, by an estimate.
@@ -133,7 +136,14 @@ final class PlannedRead: Sendable {
             default: nil
             }
         outline = try mostPoints.map { try target.outline($0, excerpt) } ?? excerpt
-        textBytes = Self.textBytes(outline, format)
+        textBytes = Self.textBytes(outline, format).addedClamped(
+            format == .arrow || format == .arrowFile
+                ? ArrowOutline.metadataBytes(
+                    excerpt,
+                    asFile: format == .arrowFile,
+                    attrs: target.isRoot ? target.open.header.attrs : ""
+                ) : 0
+        )
         hasArrowOutline =
             (format == .arrow || format == .arrowFile) && excerpt.isPlainArrow
             && target.conditions.isEmpty && mostPoints == nil
@@ -175,10 +185,13 @@ final class PlannedRead: Sendable {
     ///
     /// Labels never change, so it is kept for the next time if there is room; without one it is not.
     func arrowOutline(keptIn room: KeptRoom?) throws(SegmentError) -> ArrowOutline? {
-        guard hasArrowOutline else { return nil }
+        guard hasArrowOutline, !outlineIsTooLong.load(ordering: .relaxed) else { return nil }
         if let kept = keptOutline.withLock({ $0 }) { return kept.outline }
         let made = try ArrowOutline(excerpt, asFile: format == .arrowFile, attrs: attrs)
-        guard made.byteCount <= neededBytes.addedClamped(Self.mostUnforeseenBytes) else { return nil }
+        guard made.byteCount <= neededBytes.addedClamped(Self.mostUnforeseenBytes) else {
+            outlineIsTooLong.store(true, ordering: .relaxed)
+            return nil
+        }
         if let room, let kept = KeptOutline(made, in: room) {
             // What is let go here is freed behind the lock.
             var dropped: KeptOutline? = kept
@@ -188,7 +201,7 @@ final class PlannedRead: Sendable {
         return made
     }
 
-    /// Messages of a stream, and padding.
+    /// What nobody counts of a stream: padding, the ends of messages.
     private static let mostUnforeseenBytes = 64 << 10
 
     /// Whether its answer can be kept: it is made of few bytes, of the same ones each time, and says nothing else.
@@ -266,7 +279,9 @@ final class PlannedRead: Sendable {
 
     /// Bytes beside those of the arrays that a representation takes, about: of text, or of labels that were read.
     private static func textBytes(_ excerpt: Excerpt, _ format: Format) -> Int {
-        if format.isText { return excerpt.textCount.multipliedClamped(by: 16) }
+        if format.isText {
+            return excerpt.textCount.multipliedClamped(by: 16).addedClamped(TableText.scratchBytes(excerpt))
+        }
         return format.isPacked ? 0 : excerpt.labelCount.multipliedClamped(by: 32)
     }
 }

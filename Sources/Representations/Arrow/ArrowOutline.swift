@@ -27,6 +27,7 @@ package final class ArrowOutline: @unchecked Sendable {
     ///
     /// `attrs` is JSON text.
     package init(_ excerpt: Excerpt, asFile: Bool, attrs: String) throws(SegmentError) {
+        precondition(excerpt.isPlainArrow, "the elements of an outline stand in a stream as they are")
         let table = try ArrowTable(excerpt, attrs: attrs, bytes: nil)
         let made = ArrowPieces(table, asFile: asFile)
         var known: [(piece: ArrowPiece, offset: Int)] = []
@@ -43,6 +44,19 @@ package final class ArrowOutline: @unchecked Sendable {
         self.runs = runs
         owned = table.owned
     }
+
+    /// What schema and attributes of a stream take, about: each name stands in it three times, the attributes twice.
+    package static func metadataBytes(_ excerpt: Excerpt, asFile: Bool, attrs: String) -> Int {
+        var count = attrs.utf8.count
+        switch excerpt {
+        case .frame(let frame): for column in frame.columns { count += column.name.utf8.count + bytesOfColumn }
+        default: count += bytesOfColumn
+        }
+        return 3 * count * (asFile ? 2 : 1)
+    }
+
+    /// A third of what a column takes in the schema and in what pandas wants to know.
+    private static let bytesOfColumn = 100
 
     /// How much of the stream it holds itself.
     package var knownByteCount: Int { known.reduce(0) { $0 + $1.piece.count } }

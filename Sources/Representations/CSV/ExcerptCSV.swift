@@ -51,27 +51,66 @@ package struct ExcerptCSV {
         }
         text.append(lineFeed)
         let rows = index.count
-        let tail: StaticString = columns.isEmpty ? "\n" : ","
-        let labels: ColumnText
-        if let indexText {
-            labels = try indexText.column(index) { LabelFields($0, options).column(tail) }
-        } else {
-            labels = LabelFields(try index.load(), options).column(tail)
-        }
-        let values = columns.enumerated().map { number, column in
+        let values = columns.map { column in
             let base = bytes(column.values.number)
-            let writer = FieldWriter(column.values.type, options, base, rows)
-            return (text: ColumnText(tail: number + 1 < columns.count ? "," : "\n"), writer: writer, base: base)
+            return (writer: FieldWriter(column.values.type, options, base, rows), base: base)
         }
         var pauses = TextPauses(from: text.count)
-        for row in stride(from: 0, to: rows, by: ColumnText.blockRows) {
-            let count = min(ColumnText.blockRows, rows - row)
-            for (text, writer, base) in values {
-                text.clear()
-                writer.write(base + row * writer.byteCount, count: count, to: text)
+        guard let block = TableText.blockRows(of: columns.map(\.values), rows: rows), !columns.isEmpty else {
+            let labels = LabelFields(try index.load(), options)
+            return writeCells(values, labels, rows, &pauses, to: &text)
+        }
+        let labels = try labelColumn(index, block)
+        let texts = values.indices.map { ColumnText(capacity: block, tail: $0 + 1 < values.count ? "," : "\n") }
+        for row in stride(from: 0, to: rows, by: block) {
+            let count = min(block, rows - row)
+            for (column, (writer, base)) in zip(texts, values) {
+                column.clear()
+                writer.write(base + row * writer.byteCount, count: count, to: column)
             }
-            text.appendRows([(labels, row)] + values.map { ($0.text, 0) }, count: count)
+            text.appendRows([labels(row, count)] + texts.map { ($0, 0) }, count: count)
             pauses.passed(text.count)
+        }
+    }
+
+    /// The labels of some rows as cells: those of all where these are kept, else those of a block.
+    private func labelColumn(
+        _ index: PickedLabels,
+        _ block: Int
+    ) throws(SegmentError) -> (_ row: Int, _ count: Int) -> (text: ColumnText, row: Int) {
+        if let indexText, index.count <= KnownLabelsText.mostCells {
+            let all = try indexText.column(index) { labels in
+                let all = ColumnText(capacity: labels.count, tail: ",")
+                LabelFields(labels, options).write(0..<labels.count, to: all)
+                return all
+            }
+            return { row, _ in (all, row) }
+        }
+        let fields = LabelFields(try index.load(), options)
+        let some = ColumnText(capacity: block, tail: ",")
+        return { row, count in
+            some.clear()
+            fields.write(row..<(row + count), to: some)
+            return (some, 0)
+        }
+    }
+
+    /// Rows, one cell behind the other.
+    private func writeCells(
+        _ columns: [(writer: FieldWriter, base: UnsafeRawPointer)],
+        _ labels: LabelFields,
+        _ rows: Int,
+        _ pauses: inout TextPauses,
+        to text: inout ByteBuffer
+    ) {
+        for row in 0..<rows {
+            labels.write(row, to: &text)
+            for (writer, base) in columns {
+                text.append(comma)
+                writer.write(base + row * writer.byteCount, to: &text)
+                pauses.passed(text.count)
+            }
+            text.append(lineFeed)
         }
     }
 
@@ -134,11 +173,9 @@ private struct LabelFields {
         }
     }
 
-    /// All of them as cells, `tail` behind each.
-    func column(_ tail: StaticString) -> ColumnText {
-        let column = ColumnText(capacity: labels.count, tail: tail)
-        for number in 0..<labels.count { column.append { write(number, to: &$0) } }
-        return column
+    /// Appends some of them as cells.
+    func write(_ numbers: Range<Int>, to column: ColumnText) {
+        for number in numbers { column.append { write(number, to: &$0) } }
     }
 
     func write(_ number: Int, to text: inout ByteBuffer) {

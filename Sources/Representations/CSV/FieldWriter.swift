@@ -39,6 +39,7 @@ final class FieldWriter {
     func write(_ place: UnsafeRawPointer, count: Int, to column: ColumnText) {
         switch usual {
         case .float64: column.append(doubles: place, count: count) { writeSpecial($0, to: &$1) }
+        case .float32: column.append(floats: place, count: count) { writeSpecial(Double($0), to: &$1) }
         case .int64: column.append(int64s: place, count: count)
         case .int32: column.append(int32s: place, count: count)
         case nil:
@@ -50,6 +51,7 @@ final class FieldWriter {
     func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
         switch usual {
         case .float64: return write(place.loadUnaligned(as: Double.self), to: &text)
+        case .float32: return write(place.loadUnaligned(as: Float.self), to: &text)
         case .int64, .int32: return plain.write(place, to: &text)
         case nil: break
         }

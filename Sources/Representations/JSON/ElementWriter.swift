@@ -30,6 +30,7 @@ enum Number {
 /// What most columns hold, in this machine's order: told apart without a look at the dtype, which counts references.
 enum UsualNumber {
     case float64
+    case float32
     case int64
     case int32
 
@@ -38,6 +39,7 @@ enum UsualNumber {
         if dtype.isBigEndian { return nil }
         switch dtype.element {
         case .float64: self = .float64
+        case .float32: self = .float32
         case .int64: self = .int64
         case .int32: self = .int32
         default: return nil
@@ -72,6 +74,8 @@ final class ElementWriter {
         switch usual {
         case .float64:
             column.append(doubles: place, count: count) { Number.writeSpecial($0, options, to: &$1) }
+        case .float32:
+            column.append(floats: place, count: count) { Number.writeSpecial(Double($0), options, to: &$1) }
         case .int64 where !options.int64AsString: column.append(int64s: place, count: count)
         case .int32: column.append(int32s: place, count: count)
         default:
@@ -83,6 +87,7 @@ final class ElementWriter {
     func write(_ place: UnsafeRawPointer, to text: inout ByteBuffer) {
         switch usual {
         case .float64: return Number.write(place.loadUnaligned(as: Double.self), options, to: &text)
+        case .float32: return Number.write(place.loadUnaligned(as: Float.self), options, to: &text)
         case .int64 where !options.int64AsString: return text.appendDecimal(place.loadUnaligned(as: Int64.self))
         case .int32: return text.appendDecimal(Int64(place.loadUnaligned(as: Int32.self)))
         default: break

@@ -225,24 +225,47 @@ extension ExcerptJSON {
     private func writeRows(_ frame: Excerpt.Frame, to json: inout JSONWriter) {
         let (rows, width) = (frame.index.count, frame.columns.count)
         if rows == 0 || width == 0 { return writeEmptyRows(rows, to: &json) }
-        let columns = frame.columns.enumerated().map { number, column in
-            let (type, base) = (column.values.type, bytes(column.values.number))
-            let writer = ElementWriter(type.dtype, options, zone: type.zone.flatMap(TimeZone.named))
-            return (text: ColumnText(tail: number + 1 < width ? "," : "],["), writer: writer, base: base)
+        let columns = frame.columns.map { _, values in
+            let writer = ElementWriter(values.type.dtype, options, zone: values.type.zone.flatMap(TimeZone.named))
+            return (writer: writer, base: bytes(values.number))
         }
         var pauses = TextPauses(from: json.buffer.count)
+        guard let block = TableText.blockRows(of: frame.columns.map(\.values), rows: rows) else {
+            return writeCells(columns, rows, &pauses, to: &json)
+        }
+        let texts = columns.indices.map { ColumnText(capacity: block, tail: $0 + 1 < width ? "," : "],[") }
         json.beginArray()
         json.buffer.append(UInt8(ascii: "["))
-        for row in stride(from: 0, to: rows, by: ColumnText.blockRows) {
-            let count = min(ColumnText.blockRows, rows - row)
-            for (text, writer, base) in columns {
+        for row in stride(from: 0, to: rows, by: block) {
+            let count = min(block, rows - row)
+            for (text, (writer, base)) in zip(texts, columns) {
                 text.clear()
                 writer.write(base + row * writer.byteCount, count: count, to: text)
             }
-            json.buffer.appendRows(columns.map { ($0.text, 0) }, count: count)
+            json.buffer.appendRows(texts.map { ($0, 0) }, count: count)
             pauses.passed(json.buffer.count)
         }
         json.buffer.removeLast(2)  // no row begins behind the last one
+        json.endArray()
+    }
+
+    /// Rows, one cell behind the other.
+    private func writeCells(
+        _ columns: [(writer: ElementWriter, base: UnsafeRawPointer)],
+        _ rows: Int,
+        _ pauses: inout TextPauses,
+        to json: inout JSONWriter
+    ) {
+        json.beginArray()
+        for row in 0..<rows {
+            json.beginArray()
+            for (number, (writer, base)) in columns.enumerated() {
+                if number > 0 { json.buffer.append(UInt8(ascii: ",")) }
+                writer.write(base + row * writer.byteCount, to: &json.buffer)
+                pauses.passed(json.buffer.count)
+            }
+            json.endArray()
+        }
         json.endArray()
     }
 
