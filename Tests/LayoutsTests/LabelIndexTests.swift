@@ -427,6 +427,26 @@ import Testing
         #expect(try table.positions(of: .number(KeyCoding.notANumber), in: zeros) == [2, 3])
     }
 
+    @Test("what a search looks at is foreseen: one of many labels without an order is few bytes, once all were read")
+    func searchBytes() throws {
+        let many = 100_000
+        let labels = (0..<many).map { Int64($0 &* 7_919 % many) }
+        func bytes(_ index: LabelIndex, _ text: String, _ method: LabelMethod? = nil) throws -> Int {
+            index.searchByteCount(try LabelSelection(text), method: method)
+        }
+        let index = LabelIndex(LabelContents(labels))
+        #expect(try bytes(index, "5") >= 8 * many, "nothing is known yet")
+        #expect(try index.pick(LabelSelection("5")).positions.count == 1)
+        #expect(try bytes(index, "5") < 1_000)
+        #expect(try bytes(index, "[5,6,7]") < 1_000)
+        #expect(try bytes(index, "[\((0..<many).map(String.init).joined(separator: ","))]") >= many)
+        #expect(try bytes(index, "5..9") >= 8 * many)
+        #expect(try bytes(index, "5", .nearest) >= 8 * many)
+        let repeated = LabelIndex(LabelContents(labels.map { $0 % 3 }))
+        _ = try repeated.pick(LabelSelection("2"))
+        #expect(try bytes(repeated, "2") >= 8 * many, "a third of all positions")
+    }
+
     @Test("keys of floats stand in the order of their values")
     func keys() {
         let values = [

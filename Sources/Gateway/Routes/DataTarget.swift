@@ -99,7 +99,7 @@ struct DataTarget {
             }
             let (contents, first) = placed.axes[axis].labels ?? (.range(0, placed.axes[axis].extent), 0)
             let index = open.index(contents, first)
-            try context.leaveEventThread(for: index.searchByteCount)
+            try context.leaveEventThread(for: index.searchByteCount(selection, method: request.method))
             picks[axis] = try index.pick(selection, method: request.method, tolerance: request.tolerance)
         }
         return picks

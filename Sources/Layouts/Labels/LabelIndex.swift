@@ -99,7 +99,7 @@ package final class LabelIndex: Sendable {
 extension LabelIndex {
     /// How many bytes a search may have to look at: few, but the first time all, and for spans of time that stand in no
     /// order every time.
-    package var searchByteCount: Int {
+    package func searchByteCount(_ selection: LabelSelection, method: LabelMethod?) -> Int {
         if case .range = contents.labels { return 0 }
         // While another thread surveys them the lock is held, and what it finds is not known yet.
         let known = knownFacts.withLockIfAvailable { $0 } ?? nil
@@ -108,10 +108,22 @@ extension LabelIndex {
         case .ascending: return 0
         case .descending: return count.multipliedClamped(by: 8)
         case .none:
-            let isReady =
-                (knownTable.withLockIfAvailable { $0 != nil } ?? false)
-                && (knownRanking.withLockIfAvailable { $0 != nil } ?? false)
+            // One label may stand at any number of places, unless none does.
+            let isUnique = knownTable.withLockIfAvailable { $0?.isUnique } ?? nil
+            if isUnique == true, method == nil, let labels = labelsToFind(selection) {
+                return labels.multipliedClamped(by: 64)
+            }
+            let isReady = isUnique != nil && (knownRanking.withLockIfAvailable { $0 != nil } ?? false)
             return count.multipliedClamped(by: isReady ? 8 : 64)
+        }
+    }
+
+    /// How many single labels a selection names; nil for one that may pick a span.
+    private func labelsToFind(_ selection: LabelSelection) -> Int? {
+        switch selection {
+        case .value(let term): (try? LabelQuery(term, for: self))?.isSpan == false ? 1 : nil
+        case .list(let items): items.count
+        case .range: nil
         }
     }
 
