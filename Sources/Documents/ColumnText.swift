@@ -13,7 +13,7 @@ package final class ColumnText: @unchecked Sendable {
     /// Where each cell ends, what stands behind it included.
     private let ends: UnsafeMutablePointer<Int>
     private let capacity: Int
-    private(set) package var count = 0
+    private var count = 0
     private let tail: Tail
 
     /// A column of at most `capacity` rows, `tail` behind each cell: at most eight bytes.

@@ -1,6 +1,10 @@
 import Glibc
 import Testing
 
+@testable import Gateway
+@testable import MicroHTTP
+@testable import Segments
+
 /// A description that is asked for again is the one that it would be.
 @Suite struct KeptDescriptionTests {
     private static let json = ["Content-Type: application/json"]
@@ -40,5 +44,46 @@ import Testing
             try gateway.create("a", #"{"kind": "ndarray", "dtype": "float64", "shape": [4]}"#)
             _ = try look("made anew")
         }
+    }
+
+    @Test("an answer is kept when the same was said twice, and is none any more when something else is so")
+    func kept() {
+        func facts(_ sequence: UInt64, mode: UInt32 = 0o600) -> Description.Facts {
+            let vitals = Vitals(
+                sequence: sequence,
+                interruptedWrites: 0,
+                writerPid: 0,
+                modifiedNs: 0,
+                expiresNs: 0,
+                state: 0,
+                isDamaged: false
+            )
+            return Description.Facts(
+                vitals: vitals,
+                device: 1,
+                inode: 2,
+                mode: mode,
+                uid: 3,
+                gid: 4,
+                isPinned: false,
+                restoration: nil
+            )
+        }
+        func response() -> Response {
+            Response(status: 200, body: .allocated(UnsafeMutableRawBufferPointer(start: calloc(10, 1), count: 10)))
+        }
+        let room = KeptRoom(limit: 1 << 20)
+        let last = LastDescription()
+        last.note(response(), facts(2), in: room).discard()
+        #expect(last.answer(facts(2)) == nil, "it was said once")
+        _ = last.note(response(), facts(2), in: room)
+        #expect(last.answer(facts(2)) != nil)
+        #expect(last.answer(facts(4)) == nil && last.answer(facts(2, mode: 0o640)) == nil)
+        last.dropIdle()
+        #expect(last.answer(facts(2)) != nil, "it was wanted since")
+        last.dropIdle()
+        last.dropIdle()
+        #expect(last.answer(facts(2)) == nil)
+        #expect(room.add(1 << 20), "all room is free again")
     }
 }

@@ -7,7 +7,6 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable` because nothing of it changes but a flag.
 final class KeptDescription: @unchecked Sendable {
-    let facts: Description.Facts
     private let headers: [(StaticString, String)]
     private let body: UnsafeRawBufferPointer
     private let memory: OwnedBytes
@@ -22,7 +21,7 @@ final class KeptDescription: @unchecked Sendable {
 
     /// Keeps an answer 200 with a body from `malloc`, which it takes over; nil, and nothing happened to it, if it is long or
     /// there is no room for it.
-    init?(_ response: Response, _ facts: Description.Facts, in room: KeptRoom) {
+    init?(_ response: Response, in room: KeptRoom) {
         guard case .allocated(let bytes) = response.body, bytes.count <= Self.mostBytes,
             room.add(bytes.count + Self.bytesBeside)
         else {
@@ -34,7 +33,6 @@ final class KeptDescription: @unchecked Sendable {
         body = UnsafeRawBufferPointer(whole)
         memory = OwnedBytes(whole)
         headers = response.headers
-        self.facts = facts
         self.room = room
     }
 
@@ -64,7 +62,7 @@ final class LastDescription: Sendable {
     /// Takes note of an answer; the one to be sent.
     func note(_ response: Response, _ facts: Description.Facts, in room: KeptRoom) -> Response {
         let cameBefore = last.withLock { $0?.facts == facts }
-        let kept = cameBefore ? KeptDescription(response, facts, in: room) : nil
+        let kept = cameBefore ? KeptDescription(response, in: room) : nil
         replace((facts, kept))
         return kept?.response ?? response
     }
