@@ -102,16 +102,20 @@ static inline int64_t at(const struct shmgate_axis *axis, int64_t i) {
     return axis->offsets ? axis->offsets[i] : i * axis->stride;
 }
 
-/* The innermost axis, with the size of an element known to the compiler where it is a usual one. */
+/* Moves the elements of an axis, whose numbers are in locals: a store of bytes may change all that is behind a pointer,
+ * and the loop would load them again for each element. */
 #define MOVE_ITEMS(BYTES)                                                                             \
-    for (int64_t i = 0; i < axis->count; i++, packed += (BYTES)) {                                    \
-        uint8_t *element = (uint8_t *)shared + at(axis, i);                                           \
+    for (int64_t i = 0; i < count; i++, packed += (BYTES)) {                                          \
+        uint8_t *element = (uint8_t *)shared + (offsets ? offsets[i] : i * stride);                   \
         if (into) move(element, packed, (BYTES)); else move(packed, element, (BYTES));                \
     }                                                                                                 \
     break
 
+/* The innermost axis, with the size of an element known to the compiler where it is a usual one. */
 RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_items(
     const uint8_t *shared, const struct shmgate_axis *axis, int64_t item_bytes, uint8_t *packed, int into) {
+    const int64_t count = axis->count, stride = axis->stride;
+    const int64_t *const offsets = axis->offsets;
     switch (item_bytes) {
     case 1: MOVE_ITEMS(1);
     case 2: MOVE_ITEMS(2);
