@@ -55,6 +55,8 @@ enum Format: String, CaseIterable {
 
     /// The format of a body by its `Content-Type`.
     static func body(_ contentType: String?) throws(Problem) -> Format {
+        // Most say nothing but the type, in lower case.
+        if let contentType, let format = readable.first(where: { $0.mediaType == contentType }) { return format }
         let type = contentType.map {
             ($0.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmed.lowercased()
         }

@@ -15,7 +15,8 @@ package struct EventLog: Sendable {
     /// Requests go to one logger, the audit to another.
     package init(requests: Logger?, audit: Logger?) {
         self.requests = requests
-        self.audit = audit
+        // A logger that does not take them costs the making of its fields for each write.
+        self.audit = audit.flatMap { $0.logLevel <= .info ? $0 : nil }
         tellsAll = (requests?.logLevel ?? .critical) <= .debug
     }
 

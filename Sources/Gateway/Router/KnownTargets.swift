@@ -7,6 +7,7 @@ final class KnownTarget: Sendable {
     let query: Query
     fileprivate let text: [UInt8]
     private let plan = Locked<(accept: [String], read: PlannedRead)?>(nil)
+    private let planOfWrite = Locked<PlannedWrite?>(nil)
 
     fileprivate init(_ text: UnsafeRawBufferPointer, _ route: Route, _ query: Query) {
         self.text = Array(text)
@@ -22,19 +23,35 @@ final class KnownTarget: Sendable {
         if read.isSmall { plan.withLock { $0 = (accept, read) } }
     }
 
+    /// The write that a PATCH of it was; only good for the segment that it was planned for.
+    var write: PlannedWrite? { planOfWrite.withLock { $0 } }
+
+    /// Keeps what was planned, if it is small, in the place of what was planned before.
+    func remember(_ write: PlannedWrite) {
+        guard write.isSmall else { return }
+        // What is let go here is unmapped behind the lock.
+        var dropped: PlannedWrite? = write
+        planOfWrite.withLock { swap(&$0, &dropped) }
+        withExtendedLifetime(dropped) {}
+    }
+
     /// Lets go of what is kept with the read and nobody wanted since this was called last.
     fileprivate func dropIdle() { plan.withLock { $0?.read }?.dropIdle() }
 
-    /// Lets go of a read of some segment.
+    /// Lets go of a read and a write of some segment.
     fileprivate func forget(if isGone: (OpenSegment) -> Bool) {
-        // What is let go here is unmapped behind the lock.
-        var dropped: PlannedRead?
+        // What is let go here is unmapped behind the locks.
+        var read: PlannedRead?
         plan.withLock { plan in
-            guard let read = plan?.read, isGone(read.target.open) else { return }
-            dropped = read
+            guard let planned = plan?.read, isGone(planned.target.open) else { return }
+            read = planned
             plan = nil
         }
-        withExtendedLifetime(dropped) {}
+        var write: PlannedWrite?
+        planOfWrite.withLock { planned in
+            if let open = planned?.target.open, isGone(open) { swap(&planned, &write) }
+        }
+        withExtendedLifetime((read, write)) {}
     }
 }
 

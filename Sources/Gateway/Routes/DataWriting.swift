@@ -23,21 +23,22 @@ struct DataWriting {
         _ body: RequestBody,
         _ context: RequestContext
     ) throws -> Response {
-        let target = try target(name, path, query, context)
+        let planned = try plan(name, path, query, context)
+        let target = planned.target
         let condition = try WriteCondition(context.exchange)
         try context.leaveEventThread(for: body.count)
         // Refused before the work of reading the body; what counts is the check under the lock.
         if !condition.isEmpty { try condition.check(target.open.tag()) }
         let sequence: UInt64
         if body.format == .json {
-            let patches = try PatchList(body.bytes, target, context)
+            let patches = try PatchList(body.bytes, planned, context)
             if patches.hasConditions, !context.mayBlock { throw Deferral() }
             try context.leaveEventThread(for: patches.byteCount)
             sequence = try commit(patches, condition, target.open, context)
         } else if body.format.isTable {
-            sequence = try commitTable(body, target, condition, context)
+            sequence = try commitTable(body, planned, condition, context)
         } else {
-            sequence = try commit(body, target, condition, context)
+            sequence = try commit(body, planned, condition, context)
         }
         return Response(status: 204, headers: [("ETag", target.open.tag(sequence).text())])
     }
@@ -53,39 +54,43 @@ struct DataWriting {
         _ length: UInt64?,
         _ context: RequestContext
     ) throws {
-        let target: DataTarget
+        let planned: PlannedWrite
         do {
-            target = try self.target(name, path, query, context)
+            planned = try plan(name, path, query, context)
         } catch is Deferral {
             return  // Labels have to be read through first, which is no work for this thread.
         }
+        let target = planned.target
         let condition = try WriteCondition(context.exchange)
         if !condition.isEmpty { try condition.check(target.open.tag()) }
         try target.segment.requireWritable()
         guard format != .json else { return }
-        var parts = ExcerptParts()
-        let excerpt = target.excerpt(&parts)
-        if format.isTable { return try Self.requireRows(excerpt, target, format) }
-        let part = try Self.onlyArray(excerpt, format)
+        if format.isTable { return try Self.requireRows(planned, format) }
+        let part = try Self.onlyArray(planned.excerpt, format)
         if format == .raw, let length {
             try BinaryBody.requireCount(Int(clamping: length), for: part)
         }
     }
 
-    private func target(
+    /// Finds what a request means, or what the same one meant before, if the name leads to the same segment still.
+    private func plan(
         _ name: SegmentName,
         _ path: [String],
         _ query: Query,
         _ context: RequestContext
-    ) throws -> DataTarget {
+    ) throws -> PlannedWrite {
+        let open = try catalog.segment(name, mayBlock: context.mayBlock)
+        if let known = context.target?.write, known.target.open === open { return known }
         var query = query
         let request = try SelectionRequest(&query)
         _ = try query.take("orient", from: [("split", false), ("columns", true)], default: false)
         try query.finish()
-        let target = try DataTarget(catalog.segment(name, mayBlock: context.mayBlock), path: path, request, context)
+        let target = try DataTarget(open, path: path, request, context)
         try target.requireWritable()
         try target.requireDistinctColumns()
-        return target
+        let planned = PlannedWrite(target)
+        context.target?.remember(planned)
+        return planned
     }
 
     /// The one array that raw and npy bring.
@@ -99,9 +104,9 @@ struct DataWriting {
     }
 
     /// Refuses an Arrow body for what has no rows, or rows that only the gateway knows.
-    private static func requireRows(_ excerpt: Excerpt, _ target: DataTarget, _ format: Format) throws(Problem) {
-        try requireNoConditions(target)
-        if excerpt.hasRows { return }
+    private static func requireRows(_ planned: PlannedWrite, _ format: Format) throws(Problem) {
+        try requireNoConditions(planned.target)
+        if planned.excerpt.hasRows { return }
         throw Problem(
             .unsupportedMediaType,
             "expected application/json, for this is no series, dataframe or array of one dimension; "
@@ -119,13 +124,12 @@ struct DataWriting {
     /// Writes the columns of an Arrow body.
     private func commitTable(
         _ body: RequestBody,
-        _ target: DataTarget,
+        _ planned: PlannedWrite,
         _ condition: WriteCondition,
         _ context: RequestContext
     ) throws -> UInt64 {
-        var parts = ExcerptParts()
-        let excerpt = target.excerpt(&parts)
-        try Self.requireRows(excerpt, target, body.format)
+        let (target, parts) = (planned.target, planned.parts)
+        try Self.requireRows(planned, body.format)
         try context.leaveEventThread(for: parts.byteCount.addedClamped(body.count.multipliedClamped(by: 16)))
         let table = try ArrowBody(reading: body.bytes, asFile: body.format == .arrowFile, limit: maxBodyBytes)
         try context.leaveEventThread(for: table.unpackedByteCount)
@@ -135,7 +139,7 @@ struct DataWriting {
         defer { withExtendedLifetime(room) {} }
         let memory = PatchMemory(in: room)
         let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
-        try ExcerptReader { memory.base + places[$0] }.read(table, excerpt)
+        try ExcerptReader { memory.base + places[$0] }.read(table, planned.excerpt)
         let covered = parts.parts.filter(\.selection.coversWhole).map { ($0.array, $0.selection) }
         let write = try PreparedWrite(
             to: target.segment,
@@ -175,13 +179,13 @@ struct DataWriting {
     /// Writes the bytes of raw and npy.
     private func commit(
         _ body: RequestBody,
-        _ target: DataTarget,
+        _ planned: PlannedWrite,
         _ condition: WriteCondition,
         _ context: RequestContext
     ) throws -> UInt64 {
+        let (target, parts) = (planned.target, planned.parts)
         try Self.requireNoConditions(target)
-        var parts = ExcerptParts()
-        let part = try Self.onlyArray(target.excerpt(&parts), body.format)
+        let part = try Self.onlyArray(planned.excerpt, body.format)
         let room = try WriteRoom(budget, for: 0, until: context.deadline)
         defer { withExtendedLifetime(room) {} }
         let bytes = try BinaryBody(body).bytes(for: part, in: room)

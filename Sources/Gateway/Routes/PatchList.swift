@@ -16,14 +16,20 @@ struct PatchList {
         let target: DataTarget
         /// Where its value begins.
         let value: JSONReader
+        /// Bytes of its place, conditions left out.
+        let byteCount: Int
+        /// What was planned; nil for one of a list, which is planned again when it is written, for there may be many.
+        let planned: PlannedWrite?
     }
 
     /// Reads which places a body of a PATCH is about; the values are read when the write is prepared.
-    init(_ body: UnsafeRawBufferPointer, _ target: DataTarget, _ context: RequestContext) throws {
+    init(_ body: UnsafeRawBufferPointer, _ planned: PlannedWrite, _ context: RequestContext) throws {
+        let target = planned.target
         open = target.open
         let reader = JSONReader(body)
         isList = try Self.isList(reader, target)
-        patches = isList ? [] : [Patch(place: nil, target: target, value: reader)]
+        let whole = Patch(place: nil, target: target, value: reader, byteCount: planned.byteCount, planned: planned)
+        patches = isList ? [] : [whole]
         if !isList { return }
         guard target.isAllOfSegment else {
             throw Problem(.invalidQuery, "expected patches for a whole segment, each with its own member and slice")
@@ -53,7 +59,11 @@ struct PatchList {
         let target = try DataTarget(open, path: path, request, context)
         try target.requireWritable()
         try target.requireDistinctColumns()
-        patches.append(Patch(place: element.place, target: target, value: try element.value()))
+        let value = try element.value()
+        let byteCount = PlannedWrite(target).byteCount
+        patches.append(
+            Patch(place: element.place, target: target, value: value, byteCount: byteCount, planned: nil)
+        )
     }
 
     /// Counts the arrays of a patch, and refuses more than one body may write.
@@ -71,13 +81,7 @@ struct PatchList {
     var hasConditions: Bool { patches.contains { !$0.target.conditions.isEmpty } }
 
     /// Bytes of all places together, conditions left out.
-    var byteCount: Int {
-        patches.reduce(0) { sum, patch in
-            var parts = ExcerptParts()
-            _ = patch.target.excerpt(&parts)
-            return sum.addedClamped(parts.byteCount)
-        }
-    }
+    var byteCount: Int { patches.reduce(0) { $0.addedClamped($1.byteCount) } }
 
     /// Reads all values and prepares the write; with the lock held, rows are chosen by their conditions.
     func prepared(isLocked: Bool, in room: WriteRoom) throws -> PreparedWrite {
@@ -101,14 +105,14 @@ struct PatchList {
         let memory = PatchMemory(in: room)
         for patch in patches {
             let parts = try patch.place.located {
-                var parts = ExcerptParts()
                 let rows = isLocked ? try Self.rows(patch.target, in: room) : nil
-                let excerpt = patch.target.excerpt(&parts, picks: rows.map { patch.target.picks.map($0) })
-                let places = try memory.reserve(parts.parts.map(\.selection.region.byteCount))
+                let planned = rows == nil ? patch.planned : nil
+                let write = planned ?? PlannedWrite(patch.target, picks: rows.map { patch.target.picks.map($0) })
+                let places = try memory.reserve(write.parts.parts.map(\.selection.region.byteCount))
                 var reader = patch.value
-                try ExcerptReader { memory.base + places[$0] }.read(&reader, excerpt)
+                try ExcerptReader { memory.base + places[$0] }.read(&reader, write.excerpt)
                 if !isList { try reader.finish() }
-                return parts
+                return write.parts
             }
             for part in parts.parts {
                 regions.append(part.selection.region)

@@ -167,15 +167,8 @@ final class PlannedRead: Sendable {
         }
     }
 
-    /// Whether it takes so little memory, some 20 KB at most, that many of them can be kept.
-    ///
-    /// A label that stands at a million rows picks a million positions, and a frame has a part for each column.
-    var isSmall: Bool {
-        let positions = target.picks.reduce(0) { sum, pick in
-            if case .list(let positions) = pick { sum + positions.count } else { sum }
-        }
-        return positions <= 256 && (conditions?.wide ?? parts).parts.count <= 64
-    }
+    /// Whether it takes so little memory that many of them can be kept.
+    var isSmall: Bool { target.isSmall && (conditions?.wide ?? parts).parts.count <= DataTarget.mostKeptParts }
 
     /// The attributes of what is read, as JSON text.
     var attrs: String { target.isRoot ? target.open.header.attrs : "{}" }

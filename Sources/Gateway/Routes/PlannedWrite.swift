@@ -1,0 +1,37 @@
+internal import Layouts
+internal import Segments
+
+/// Where a PATCH writes, found out once: good for many values, as long as the name leads to the same segment.
+final class PlannedWrite: Sendable {
+    let target: DataTarget
+    /// What is written; where there are conditions, before they are looked at.
+    let excerpt: Excerpt
+    let parts: ExcerptParts
+    /// Bytes of all parts together.
+    let byteCount: Int
+
+    /// Plans what a target means, its rows given by `picks` in place of the target's own.
+    init(_ target: DataTarget, picks: [AxisPick]? = nil) {
+        self.target = target
+        var parts = ExcerptParts()
+        excerpt = target.excerpt(&parts, picks: picks)
+        self.parts = parts
+        byteCount = parts.byteCount
+    }
+
+    /// Whether it takes so little memory that many of them can be kept.
+    var isSmall: Bool { target.isSmall && parts.parts.count <= DataTarget.mostKeptParts }
+}
+
+extension DataTarget {
+    /// Whether its picks take little memory: a label that stands at a million rows picks a million positions.
+    var isSmall: Bool {
+        let positions = picks.reduce(0) { sum, pick in
+            if case .list(let positions) = pick { sum + positions.count } else { sum }
+        }
+        return positions <= 256
+    }
+
+    /// So many parts may have what is kept, some 20 KB; a frame has one for each column.
+    static let mostKeptParts = 64
+}
