@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .target(name: "CEventWait"),
         .target(name: "CSegment"),
         .target(name: "CTimeZone", linkerSettings: [.linkedLibrary("cctz")]),
         .target(name: "Codings", dependencies: ["CLZ4", "CZlib", "CZstd"], swiftSettings: strict),
@@ -42,7 +43,11 @@ let package = Package(
             dependencies: ["Codings", "Documents", "Layouts", "Locks"],
             swiftSettings: strict
         ),
-        .target(name: "MicroHTTP", dependencies: ["CGnuTLS", "CMicroHTTPD", "Locks"], swiftSettings: strict),
+        .target(
+            name: "MicroHTTP",
+            dependencies: ["CEventWait", "CGnuTLS", "CMicroHTTPD", "Locks"],
+            swiftSettings: strict
+        ),
         .target(
             name: "Gateway",
             dependencies: [

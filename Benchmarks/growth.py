@@ -113,6 +113,11 @@ def many_connections(bench: Bench) -> None:
         Case("1 of 1,000 connections", bench.gateway, request, 1, CONNECTIONS - 1),
     ]
     flat(bench, "one element, more connections", cases)
+    cases = [
+        Case("32 connections at once", bench.gateway, request),
+        Case("512 connections at once", bench.gateway, request, 512),
+    ]
+    flat(bench, "one element, more clients", cases)
     bench.remove("one")
 
 

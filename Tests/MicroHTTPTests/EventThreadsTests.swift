@@ -40,6 +40,26 @@ import Testing
         #expect(server.server.eventThreads.count == 0)
     }
 
+    @Test("as many requests as a thread takes events at a time are all answered", arguments: [128, 256])
+    func fullBatches(count: Int) throws {
+        try withServer { configuration in
+            configuration.threads = 1
+        } _: { server in
+            let clients = try (0..<count).map { _ in try server.connect() }
+            for client in clients { #expect(try client.ask(get).status == 200) }
+            let held = try server.connect()
+            try held.send("GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(eventually { server.service.working.current == 1 })
+            for client in clients { try client.send(get) }
+            server.service.latch.open()
+            // Nothing else happens on the thread now that could wake it.
+            for client in clients { #expect(try client.read().text == "hello") }
+            #expect(try held.read().text == "hello")
+        }
+    }
+
+    private let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
     @Test("a connection of this machine has a send buffer of its own size", arguments: [nil, "127.0.0.2"])
     func sendBuffer(source: String?) throws {
         try withServer { configuration in

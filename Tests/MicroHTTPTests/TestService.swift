@@ -146,6 +146,7 @@ private final class HappeningSource: LiveSource {
 /// | `/stream`, `/half` | the body goes to a sink, which under `/half` wants 1,000 bytes only |
 /// | `/later` | a worker answers |
 /// | `/held` | a worker answers once the latch is open |
+/// | `/hold` | the event thread waits for the latch, and so do all of its connections |
 /// | `/park`, `/park/later` | is answered when something happens beyond the query, asked on the event thread or on a worker |
 /// | `/live` | a body that says each thing that happens |
 /// | `/big` | 64 MiB |
@@ -218,7 +219,7 @@ final class TestService: Service {
             if exchange.query != nil { exchange.crowd = path }
             return .later
         }
-        if path == "/held" {
+        if path == "/held" || path == "/hold" {
             working.add(1, ordering: .sequentiallyConsistent)
             latch.wait()
         }
