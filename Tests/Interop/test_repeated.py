@@ -45,6 +45,62 @@ def test_another_segment_of_the_name_is_another(gateway):
         assert gateway.request("GET", DATA).json()["code"] == "invalid-slice"
 
 
+def written(gateway):
+    """What stands in the segment, by a local reader."""
+    return shm.load("a", "r", directory=gateway.directory).tolist()
+
+
+def test_a_write_goes_to_the_segment_of_now(gateway):
+    def write(value, target=DATA):
+        return gateway.request("PATCH", target, value).status
+
+    for value in (4, 5, [6, 7, 8], 9):
+        assert write(value) == 204
+    assert written(gateway) == [1, 9, 9, 9]
+    gateway.create("a", {"kind": "ndarray", "dtype": "i2", "shape": [3]}, replace=True)
+    assert write([6, 7, 8]) == 422  # it had three places in the segment before
+    for value in ([1, 2], [3, 4], [5, 6]):
+        assert write(value) == 204
+    assert written(gateway) == [0, 5, 6]
+    shm.create("b", shm.NdArrayLayout("f4", (2,)), directory=gateway.directory)
+    os.rename(gateway.path("b"), gateway.path("a"))
+    for value in (1, 2, 3):
+        assert write(value) == 204
+    assert written(gateway) == [0, 3]
+    os.unlink(gateway.path("a"))
+    assert [write(5) for _ in range(3)] == [404] * 3
+
+
+def test_what_a_write_demands_is_looked_at_each_time(gateway):
+    tags = []
+    for value in range(4):
+        answer = gateway.request("PATCH", DATA, value, headers={"If-Match": tags[-1]} if tags else {})
+        assert answer.status == 204
+        tags.append(answer.headers["ETag"])
+    for tag in tags[:-1]:
+        assert gateway.request("PATCH", DATA, 9, headers={"If-Match": tag}).status == 412
+    assert gateway.request("PATCH", DATA, 9, headers={"If-None-Match": tags[-1]}).status == 412
+    assert written(gateway) == [1, 3, 3, 3]
+
+
+def test_rows_of_a_write_are_chosen_each_time(gateway):
+    frame = pd.DataFrame({"x": [0, 1, 2, 3, 4, 5]}, index=["a", "b"] * 3)
+    shm.create("f", shm.DataFrameLayout.from_data(frame), directory=gateway.directory)
+    for target, choose in [
+        ("where=x>2&columns=x", lambda frame: frame.x > 2),
+        ("sel.index=b&columns=x", lambda frame: frame.index == "b"),
+        ("where=x<100&sel.index=a&columns=x", lambda frame: (frame.index == "a") & (frame.x < 100)),
+    ]:
+        for number in range(5):
+            with shm.write("f", directory=gateway.directory) as shared:
+                shared["x"] = np.roll(np.arange(6) + number, number)
+                expected = shared.copy()
+            expected.loc[choose(expected), "x"] = number * 50
+            answer = gateway.request("PATCH", f"/segments/f/data?{target}", number * 50)
+            assert answer.status == 204, answer
+            assert gateway.request("GET", "/segments/f/data").json()["data"] == expected.values.tolist(), (target, number)
+
+
 def test_a_name_that_is_gone_is_gone(gateway):
     os.unlink(gateway.path("a"))
     for _ in range(3):
