@@ -29,6 +29,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        // Nobody calls it by an import: libmicrohttpd finds its function when the program is linked.
         .target(name: "CEventWait"),
         .target(name: "CSegment"),
         .target(name: "CTimeZone", linkerSettings: [.linkedLibrary("cctz")]),

@@ -43,12 +43,16 @@ extension GatewayService {
             guard case .data(let name, let path) = pending.route, exchange.method == .patch else {
                 return .collect(limit: limit)
             }
+            // Of a short body nothing is told before it has come, and its segment is looked at then.
+            if let length = exchange.contentLength, length <= Self.stagedFrom, !exchange.expectsContinue,
+                pending.coding == nil, let format = try? Format.body(exchange.header("Content-Type"))
+            {
+                pending.bodyFormat = format
+                return .collect(limit: limit)
+            }
+            let segment = try catalog.segment(name).segment
             let format = try Format.body(exchange.header("Content-Type"))
             pending.bodyFormat = format
-            let comesAtOnce = !exchange.expectsContinue && exchange.contentLength.map { $0 <= Self.stagedFrom } ?? false
-            // Of a short body nothing is told before it has come, and its segment is looked at then.
-            if comesAtOnce { return .collect(limit: limit) }
-            let segment = try catalog.segment(name).segment
             if exchange.expectsContinue || exchange.contentLength ?? 0 > Self.stagedFrom {
                 let context = RequestContext(exchange: exchange, mayBlock: false)
                 let length = pending.coding == nil ? exchange.contentLength : nil

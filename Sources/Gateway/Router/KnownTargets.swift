@@ -20,7 +20,11 @@ final class KnownTarget: Sendable {
 
     /// Keeps what was planned, if it is small, in the place of what was planned before.
     func remember(_ read: PlannedRead, accept: [String]) {
-        if read.isSmall { plan.withLock { $0 = (accept, read) } }
+        guard read.isSmall else { return }
+        // What is let go here is unmapped behind the lock.
+        var dropped: (accept: [String], read: PlannedRead)? = (accept, read)
+        plan.withLock { swap(&$0, &dropped) }
+        withExtendedLifetime(dropped) {}
     }
 
     /// The write that a PATCH of it was; only good for the segment that it was planned for.

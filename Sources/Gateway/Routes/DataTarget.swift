@@ -74,6 +74,19 @@ struct DataTarget {
         open.maker.excerpt(placed, picks ?? self.picks, columns: columns, into: &parts)
     }
 
+    /// Whether a plan with this excerpt and these parts takes so little memory that many of them can be kept.
+    ///
+    /// A label that stands at a million rows picks a million positions, a frame has a part for each column, and a
+    /// structure without any array may have a hundred thousand members.
+    func mayKeep(_ excerpt: Excerpt, _ parts: ExcerptParts) -> Bool {
+        let positions = picks.reduce(0) { sum, pick in
+            if case .list(let positions) = pick { sum + positions.count } else { sum }
+        }
+        return positions * 8 + excerpt.footprint + parts.footprint <= Self.mostKeptBytes
+    }
+
+    private static let mostKeptBytes = 20 << 10
+
     private static func picks(
         _ request: SelectionRequest,
         _ placed: PlacedMember,

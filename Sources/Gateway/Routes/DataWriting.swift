@@ -23,22 +23,21 @@ struct DataWriting {
         _ body: RequestBody,
         _ context: RequestContext
     ) throws -> Response {
-        let planned = try plan(name, path, query, context)
-        let target = planned.target
+        let target = try target(name, path, query, context)
         let condition = try WriteCondition(context.exchange)
         try context.leaveEventThread(for: body.count)
         // Refused before the work of reading the body; what counts is the check under the lock.
         if !condition.isEmpty { try condition.check(target.open.tag()) }
         let sequence: UInt64
         if body.format == .json {
-            let patches = try PatchList(body.bytes, planned, context)
+            let patches = try PatchList(body.bytes, target, context) { plan(target, context) }
             if patches.hasConditions, !context.mayBlock { throw Deferral() }
             try context.leaveEventThread(for: patches.byteCount)
             sequence = try commit(patches, condition, target.open, context)
         } else if body.format.isTable {
-            sequence = try commitTable(body, planned, condition, context)
+            sequence = try commitTable(body, plan(target, context), condition, context)
         } else {
-            sequence = try commit(body, planned, condition, context)
+            sequence = try commit(body, plan(target, context), condition, context)
         }
         return Response(status: 204, headers: [("ETag", target.open.tag(sequence).text())])
     }
@@ -54,17 +53,17 @@ struct DataWriting {
         _ length: UInt64?,
         _ context: RequestContext
     ) throws {
-        let planned: PlannedWrite
+        let target: DataTarget
         do {
-            planned = try plan(name, path, query, context)
+            target = try self.target(name, path, query, context)
         } catch is Deferral {
             return  // Labels have to be read through first, which is no work for this thread.
         }
-        let target = planned.target
         let condition = try WriteCondition(context.exchange)
         if !condition.isEmpty { try condition.check(target.open.tag()) }
         try target.segment.requireWritable()
         guard format != .json else { return }
+        let planned = PlannedWrite(target)
         if format.isTable { return try Self.requireRows(planned, format) }
         let part = try Self.onlyArray(planned.excerpt, format)
         if format == .raw, let length {
@@ -73,14 +72,14 @@ struct DataWriting {
     }
 
     /// Finds what a request means, or what the same one meant before, if the name leads to the same segment still.
-    private func plan(
+    private func target(
         _ name: SegmentName,
         _ path: [String],
         _ query: Query,
         _ context: RequestContext
-    ) throws -> PlannedWrite {
+    ) throws -> DataTarget {
         let open = try catalog.segment(name, mayBlock: context.mayBlock)
-        if let known = context.target?.write, known.target.open === open { return known }
+        if let known = context.target?.write, known.target.open === open { return known.target }
         var query = query
         let request = try SelectionRequest(&query)
         _ = try query.take("orient", from: [("split", false), ("columns", true)], default: false)
@@ -88,6 +87,12 @@ struct DataWriting {
         let target = try DataTarget(open, path: path, request, context)
         try target.requireWritable()
         try target.requireDistinctColumns()
+        return target
+    }
+
+    /// Plans the write to the target of a request; the same request has the same plan.
+    private func plan(_ target: DataTarget, _ context: RequestContext) -> PlannedWrite {
+        if let known = context.target?.write, known.target.open === target.open { return known }
         let planned = PlannedWrite(target)
         context.target?.remember(planned)
         return planned

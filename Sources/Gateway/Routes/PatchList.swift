@@ -23,14 +23,25 @@ struct PatchList {
     }
 
     /// Reads which places a body of a PATCH is about; the values are read when the write is prepared.
-    init(_ body: UnsafeRawBufferPointer, _ planned: PlannedWrite, _ context: RequestContext) throws {
-        let target = planned.target
+    ///
+    /// `plan` is called where it is one value.
+    init(
+        _ body: UnsafeRawBufferPointer,
+        _ target: DataTarget,
+        _ context: RequestContext,
+        plan: () -> PlannedWrite
+    ) throws {
         open = target.open
         let reader = JSONReader(body)
         isList = try Self.isList(reader, target)
-        let whole = Patch(place: nil, target: target, value: reader, byteCount: planned.byteCount, planned: planned)
-        patches = isList ? [] : [whole]
-        if !isList { return }
+        if !isList {
+            let planned = plan()
+            patches = [
+                Patch(place: nil, target: target, value: reader, byteCount: planned.byteCount, planned: planned)
+            ]
+            return
+        }
+        patches = []
         guard target.isAllOfSegment else {
             throw Problem(.invalidQuery, "expected patches for a whole segment, each with its own member and slice")
         }

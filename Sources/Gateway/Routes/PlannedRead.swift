@@ -168,7 +168,7 @@ final class PlannedRead: Sendable {
     }
 
     /// Whether it takes so little memory that many of them can be kept.
-    var isSmall: Bool { target.isSmall && (conditions?.wide ?? parts).parts.count <= DataTarget.mostKeptParts }
+    var isSmall: Bool { target.mayKeep(excerpt, conditions?.wide ?? parts) }
 
     /// The attributes of what is read, as JSON text.
     var attrs: String { target.isRoot ? target.open.header.attrs : "{}" }

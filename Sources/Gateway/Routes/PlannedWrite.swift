@@ -20,18 +20,5 @@ final class PlannedWrite: Sendable {
     }
 
     /// Whether it takes so little memory that many of them can be kept.
-    var isSmall: Bool { target.isSmall && parts.parts.count <= DataTarget.mostKeptParts }
-}
-
-extension DataTarget {
-    /// Whether its picks take little memory: a label that stands at a million rows picks a million positions.
-    var isSmall: Bool {
-        let positions = picks.reduce(0) { sum, pick in
-            if case .list(let positions) = pick { sum + positions.count } else { sum }
-        }
-        return positions <= 256
-    }
-
-    /// So many parts may have what is kept, some 20 KB; a frame has one for each column.
-    static let mostKeptParts = 64
+    var isSmall: Bool { target.mayKeep(excerpt, parts) }
 }
