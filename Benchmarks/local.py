@@ -16,6 +16,15 @@ from bench import Bench
 from roads import Finding
 from servers import compile_c
 
+TITLES = {
+    "attach": "attach",
+    "write": "write",
+    "protocol": "the calls of a write by the format: lock and turnstile, turnstile, name, wake, lock",
+    "snapshot": "snapshot",
+    "strided": "strided",
+    "columns": "columns",
+    "numbers": "numbers",
+}
 LAYOUT = {"kind": "ndarray", "dtype": "float64", "shape": [1000, 1000]}
 
 
@@ -92,7 +101,7 @@ def run(bench: Bench) -> None:
     c_program = compile_c("local.c", bench.work / "local")
     rounds = []
     for _ in range(bench.load.rounds):
-        in_swift, in_c = lines_of(swift_program, bench.segments), lines_of(c_program, bench.work / "scratch")
+        in_swift, in_c = lines_of(swift_program, bench.segments), lines_of(c_program, bench.work, "scratch")
         one = {"swift": in_swift, "python": in_python(bench), "c": in_c, "numpy": in_numpy(bench, private)}
         rounds.append(one | {"multiprocessing": in_multiprocessing(private)})
     bench.remove("grid")
@@ -119,10 +128,10 @@ def table(rounds: list[dict[str, dict[str, float]]]) -> str:
         "| CPU of one | in Swift | in Python | bare C | NumPy, orjson | multiprocessing.shared_memory |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name in ("attach", "write", "snapshot", "strided", "columns", "numbers"):
+    for name, title in TITLES.items():
         cells = [
             f"{statistics.median(one[side][name] for one in rounds) / 1e3:,.2f} µs" if name in rounds[0][side] else ""
             for side in ("swift", "python", "c", "numpy", "multiprocessing")
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
