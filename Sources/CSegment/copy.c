@@ -102,14 +102,18 @@ static inline int64_t at(const struct shmgate_axis *axis, int64_t i) {
     return axis->offsets ? axis->offsets[i] : i * axis->stride;
 }
 
-/* Moves the elements of an axis, whose numbers are in locals: a store of bytes may change all that is behind a pointer,
- * and the loop would load them again for each element. */
+/* Moves the elements of an axis. Its numbers are in locals, for a store of bytes may change all that is behind a pointer,
+ * and there is a loop for each form, for the compiler does not take the choice out of one by itself. */
 #define MOVE_ITEMS(BYTES)                                                                             \
-    for (int64_t i = 0; i < count; i++, packed += (BYTES)) {                                          \
-        uint8_t *element = (uint8_t *)shared + (offsets ? offsets[i] : i * stride);                   \
-        if (into) move(element, packed, (BYTES)); else move(packed, element, (BYTES));                \
+    if (offsets) {                                                                                    \
+        for (int64_t i = 0; i < count; i++, packed += (BYTES)) MOVE_ITEM(shared + offsets[i], BYTES); \
+    } else {                                                                                          \
+        for (int64_t i = 0; i < count; i++, packed += (BYTES), shared += stride) MOVE_ITEM(shared, BYTES); \
     }                                                                                                 \
     break
+#define MOVE_ITEM(ELEMENT, BYTES)                                \
+    if (into) move((uint8_t *)(ELEMENT), packed, (BYTES));       \
+    else move(packed, (ELEMENT), (BYTES))
 
 /* The innermost axis, with the size of an element known to the compiler where it is a usual one. */
 RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_items(
