@@ -9,9 +9,8 @@ enum LocalGuard {
     /// Refuses a request whose `Host` is not this machine by one of its own names, whose `Origin` is not and was not
     /// allowed either, or that a page of another site embeds.
     static func check(_ exchange: Exchange, _ allowed: AllowedOrigins) throws(Problem) {
-        for host in [exchange.authority, exchange.header("Host")].compactMap(\.self) where !isLocal(host[...]) {
-            throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
-        }
+        if let host = exchange.authority { try requireLocal(host) }
+        if let host = exchange.header("Host") { try requireLocal(host) }
         if let origin = exchange.header("Origin") {
             let host = origin.split(separator: "://", maxSplits: 1).last ?? ""
             guard allowed.contains(origin) || origin.contains("://") && isLocal(host) else {
@@ -27,19 +26,28 @@ enum LocalGuard {
         exchange.header("Sec-Fetch-Mode") == "navigate" && exchange.header("Sec-Fetch-Dest") == "document"
     }
 
+    private static func requireLocal(_ host: String) throws(Problem) {
+        if isLocal(host[...]) { return }
+        throw Problem(.forbidden, "expected localhost, 127.0.0.1 or [::1] as Host, got \(host)")
+    }
+
     /// Whether this is one of the three names, with or without a port.
     private static func isLocal(_ authority: Substring) -> Bool {
-        let bytes = authority.utf8
-        for name in names where name.utf8CodeUnitCount <= bytes.count {
-            let start = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-            guard zip(bytes, start).allSatisfy({ $0 == $1 || (65...90).contains($0) && $0 | 0x20 == $1 }) else {
-                continue
-            }
-            let rest = bytes.dropFirst(start.count)
-            if rest.isEmpty { return true }
-            return rest.first == UInt8(ascii: ":") && rest.dropFirst().allSatisfy { (48...57).contains($0) }
+        var authority = authority
+        return authority.withUTF8 { bytes in names.contains { isName($0, bytes) } }
+    }
+
+    /// Each request comes here: a loop over bytes costs a tenth of what sequences cost.
+    private static func isName(_ name: StaticString, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        let count = name.utf8CodeUnitCount
+        guard count <= bytes.count else { return false }
+        for index in 0..<count {
+            let byte = bytes[index]
+            let isUpper = 65 <= byte && byte <= 90
+            if name.utf8Start[index] != (isUpper ? byte | 0x20 : byte) { return false }
         }
-        return false
+        if bytes.count == count { return true }
+        return bytes[count] == UInt8(ascii: ":") && bytes[(count + 1)...].allSatisfy { 48 <= $0 && $0 <= 57 }
     }
 
     private static let names: [StaticString] = ["localhost", "127.0.0.1", "[::1]"]
