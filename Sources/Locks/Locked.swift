@@ -7,7 +7,8 @@ internal import Glibc
 /// It owns the value.
 package final class Locked<Value: ~Copyable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var value: Value
+    /// Guarded by the lock, which nobody takes twice: there is nothing left to check.
+    @exclusivity(unchecked) private var value: Value
 
     /// Takes `value` over.
     package init(_ value: consuming sending Value) {

@@ -4,7 +4,8 @@ internal import Glibc
 /// One request and its answer; lives from the request line to the last byte out.
 ///
 /// `@unchecked Sendable` because one thread at a time has it: the event thread of its connection or, while that is
-/// suspended, a worker.
+/// suspended, a worker. For the same reason what each request touches is not checked for exclusive access, which was a
+/// twentieth of all that we do for one.
 package final class Exchange: @unchecked Sendable {
     /// Where a request stands.
     enum Phase {
@@ -23,37 +24,37 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// The method.
-    package private(set) var method = Method.other
+    @exclusivity(unchecked) package private(set) var method = Method.other
     /// The method as it was spelled.
-    package private(set) var methodName = ""
+    @exclusivity(unchecked) package private(set) var methodName = ""
     /// The length that the header block announces; nil without one, and for chunked bodies.
-    package var contentLength: UInt64?
+    @exclusivity(unchecked) package var contentLength: UInt64?
     /// Whether the body comes in chunks, its length unknown.
-    package internal(set) var isChunked = false
+    @exclusivity(unchecked) package internal(set) var isChunked = false
     /// Whether the client waits for a word before it sends its body.
-    package var expectsContinue = false
+    @exclusivity(unchecked) package var expectsContinue = false
     /// Whether a collected body outgrew its limit.
-    package internal(set) var bodyIsTooLarge = false
+    @exclusivity(unchecked) package internal(set) var bodyIsTooLarge = false
     /// Whether the service said that a piece of the body is not to be taken.
-    package private(set) var bodyIsUnwelcome = false
+    @exclusivity(unchecked) package private(set) var bodyIsUnwelcome = false
     /// Asked before each piece of the body; false drops it and the rest.
-    package var mayTake: ((Int) -> Bool)?
+    @exclusivity(unchecked) package var mayTake: ((Int) -> Bool)?
     /// What this request may have to wait for together with others, if it needs a worker: those of one crowd never keep
     /// all workers waiting.
     package var crowd: String?
     /// When a worker was first asked for, by the monotonic clock; nil before that.
     var queuedNs: Int64?
     /// What it is called in its answer and in the log.
-    package internal(set) var id = RequestID.next()
+    @exclusivity(unchecked) package internal(set) var id = RequestID.next()
     /// Who asks, once that was made out; nil where nobody is asked who he is.
-    package var principal: String?
+    @exclusivity(unchecked) package var principal: String?
     /// Bytes of the body that came.
-    package internal(set) var receivedBytes = 0
+    @exclusivity(unchecked) package internal(set) var receivedBytes = 0
     /// So long it waited for a writer or for memory; the service says so before it gives the answer.
-    package var lockWaitNs: Int64 = 0
+    @exclusivity(unchecked) package var lockWaitNs: Int64 = 0
     /// When the header block was complete, and how long it was in the queue of the workers, by the precise clock.
-    var beginNs: Int64 = 0
-    var queueNs: Int64?
+    @exclusivity(unchecked) var beginNs: Int64 = 0
+    @exclusivity(unchecked) var queueNs: Int64?
     /// What wakes its connection when that waits for something to happen.
     package var waker: Waker {
         if let knownWaker { return knownWaker }
@@ -66,20 +67,20 @@ package final class Exchange: @unchecked Sendable {
     /// Whether there is one.
     var hasWaker: Bool { knownWaker != nil }
     /// The service's own; released with the exchange.
-    package var state: AnyObject?
+    @exclusivity(unchecked) package var state: AnyObject?
 
     let connection: OpaquePointer
     let record: ConnectionRecord
-    var phase = Phase.head
+    @exclusivity(unchecked) var phase = Phase.head
     var intake = Intake.drop
     /// How many bytes of the body nobody wanted.
     var dropped = 0
-    var response: Response?
+    @exclusivity(unchecked) var response: Response?
     /// libmicrohttpd's form of the answer that was queued, and where it goes when the exchange ends.
     var form: (form: OpaquePointer, home: AnswerForms)?
     private let target: UnsafeMutableRawBufferPointer
-    private var collected: UnsafeMutableRawPointer?
-    private var collectedCount = 0
+    @exclusivity(unchecked) private var collected: UnsafeMutableRawPointer?
+    @exclusivity(unchecked) private var collectedCount = 0
     private var collectedCapacity = 0
 
     /// What becomes of the pieces of the body.

@@ -285,6 +285,30 @@ def test_a_store_without_the_lock_is_seen(gateway, form):
     assert (new.json()["data"] if form == "json" else np.frombuffer(new.body).tolist()) == [1, 1, 1, 7]
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "arrow"])
+def test_columns_that_change_places_without_the_lock_are_seen(gateway, form):
+    layout = shm.DataFrameLayout.from_data(pd.DataFrame({"x": [1.5, 2.5], "y": [3.5, 4.5]}))
+    shm.create("f", layout, directory=gateway.directory)
+    with shm.write("f", directory=gateway.directory) as frame:
+        frame["x"], frame["y"] = [1.5, 2.5], [3.5, 4.5]
+    path = f"/segments/f/data?format={form}"
+    old = [gateway.request("GET", path).body for _ in range(6)][-1]
+    head = open(gateway.path("f"), "rb").read(16_384)
+    header = json.loads(head[4_096 : 4_096 + int.from_bytes(head[48:56], "little")])
+    x, y = (
+        np.memmap(gateway.path("f"), "f8", "r+", buffer["offset"], (2,))
+        for column in "xy"
+        for buffer in header["buffers"]
+        if buffer["path"] == f"columns/{column}"
+    )
+    kept = x.copy()
+    x[:], y[:] = y.copy(), kept
+    new = gateway.request("GET", path).body
+    assert new != old
+    x[:], y[:] = kept, [3.5, 4.5]
+    assert gateway.request("GET", path).body == old
+
+
 def test_damage_is_told_with_the_same_bytes(gateway):
     path = "/segments/a/data"
     for _ in range(5):

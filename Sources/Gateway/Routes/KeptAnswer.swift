@@ -46,12 +46,20 @@ final class KeptAnswer: @unchecked Sendable {
 
     deinit { room.remove(source.count + body.count) }
 
-    /// Whether a copy of the same parts, and what it is a copy of, are those that it was made of.
-    func isStill(_ snapshot: Snapshot, _ copy: borrowing PartsCopy) -> Bool {
-        guard self.snapshot.sequence == snapshot.sequence, self.snapshot.isDamaged == snapshot.isDamaged else {
-            return false
+    /// The sequence that it was made at.
+    var sequence: UInt64 { snapshot.sequence }
+    /// How many bytes it was made of.
+    var sourceCount: Int { source.count }
+
+    /// Whether the bytes of the same parts, one behind the other, and what they were copied of are those that it was made
+    /// of.
+    func isStill(_ snapshot: Snapshot, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard sequence == snapshot.sequence, self.snapshot.isDamaged == snapshot.isDamaged, bytes.count == source.count
+        else { return false }
+        return source.withUnsafeBytes { source in
+            guard let known = source.baseAddress, let now = bytes.baseAddress else { return true }  // there are none
+            return memcmp(known, now, source.count) == 0
         }
-        return source.withUnsafeBytes { copy.isEqual(to: $0) }
     }
 
     /// The answer once more; nothing is copied.

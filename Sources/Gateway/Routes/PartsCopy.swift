@@ -76,19 +76,17 @@ struct PartsCopy: ~Copyable {
         return bytes
     }
 
-    /// Whether these are the bytes of all parts, one behind the other.
-    func isEqual(to packed: UnsafeRawBufferPointer) -> Bool {
-        var next = 0
-        for (offset, count) in zip(offsets, counts) {
-            guard count <= packed.count - next else { return false }
-            if count > 0, let base = packed.baseAddress, memcmp(memory.data + offset, base + next, count) != 0 {
-                return false
-            }
-            next += count
-        }
-        return next == packed.count
-    }
-
     /// The memory as the body of an answer; nothing is copied.
     consuming func body() -> PrivateCopy { memory }
+}
+
+extension ExcerptParts {
+    /// What has to be copied to have the bytes of all parts, one behind the other.
+    func snapshotParts(into memory: UnsafeMutableRawPointer) -> [SnapshotPart] {
+        var next = memory
+        return parts.map { part in
+            defer { next += part.selection.region.byteCount }
+            return SnapshotPart(part.selection.region, into: next)
+        }
+    }
 }

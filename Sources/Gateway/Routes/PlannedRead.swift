@@ -203,20 +203,23 @@ final class PlannedRead: Sendable {
         return !isRelaxed && conditions == nil && copiedBytes <= KeptAnswer.mostSourceBytes
     }
 
-    /// What it was answered last, and whether that was at the same sequence; notes the one that it has met now.
+    /// What it was answered last, if that was kept.
+    var keptAnswer: KeptAnswer? { last.withLock { $0.answer } }
+
+    /// Notes the sequence that it has met now; whether the one before it met the same.
     ///
     /// An answer of another sequence goes.
-    func keptAnswer(at sequence: UInt64) -> (answer: KeptAnswer?, isQuiet: Bool) {
+    func meets(_ sequence: UInt64) -> Bool {
         // What is let go here is freed behind the lock.
         var dropped: KeptAnswer?
-        let found = last.withLock { last in
-            if last.sequence == sequence { return (last.answer, true) }
+        let isSame = last.withLock { last in
+            if last.sequence == sequence { return true }
             swap(&last.answer, &dropped)
             last.sequence = sequence
-            return (nil, false)
+            return false
         }
         withExtendedLifetime(dropped) {}
-        return found
+        return isSame
     }
 
     /// Keeps an answer, in the place of the one before.
