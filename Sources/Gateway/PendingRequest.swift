@@ -4,20 +4,21 @@ internal import Segments
 
 /// What is known of a request before its body has come.
 ///
-/// `@unchecked Sendable` because a request is worked on by one thread at a time.
+/// `@unchecked Sendable` because a request is worked on by one thread at a time. For the same reason what each request
+/// touches is not checked for exclusive access.
 final class PendingRequest: @unchecked Sendable {
     let route: Route
     /// Its target, if it came before.
     let known: KnownTarget?
     /// What its sender may do.
-    private(set) var grant = Grant.nothing
+    @exclusivity(unchecked) private(set) var grant = Grant.nothing
     /// How often the tokens had been read again by then.
-    private(set) var reading = 0
-    private(set) var query: Query
-    var bodyFormat: Format?
+    @exclusivity(unchecked) private(set) var reading = 0
+    @exclusivity(unchecked) private(set) var query: Query
+    @exclusivity(unchecked) var bodyFormat: Format?
     /// How its body is packed, until it is not any more.
-    var coding: Coding?
-    var sink: StagingSink?
+    @exclusivity(unchecked) var coding: Coding?
+    @exclusivity(unchecked) var sink: StagingSink?
     /// The segments that its body names, and whether one of them took the place of another, for the audit.
     var namesInBody: [String] = []
     var isReplacement = false
@@ -25,7 +26,7 @@ final class PendingRequest: @unchecked Sendable {
     var watch: ChangeWatch?
     var untilNs: Int64?
     /// What its body takes of the budget for bodies.
-    var upload: MemoryReservation?
+    @exclusivity(unchecked) var upload: MemoryReservation?
 
     /// The body, wherever it was taken.
     func body(of exchange: Exchange) -> RequestBody {

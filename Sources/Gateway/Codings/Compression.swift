@@ -37,9 +37,11 @@ package struct Compression: Sendable {
     /// refuses answers as they are, and gets no other, is told so.
     func apply(to response: Response, _ exchange: Exchange, _ budget: MemoryBudget) -> Response {
         guard [200, 206].contains(response.status), let count = response.body.count, count > 0 else { return response }
-        var response = response
-        let accepted = AcceptedCodings(exchange.headers("Accept-Encoding"))
         let isPossible = applies(to: exchange)
+        let lines = exchange.headers("Accept-Encoding")
+        if !isPossible, lines.isEmpty { return response }
+        var response = response
+        let accepted = AcceptedCodings(lines)
         if isPossible { response.vary(by: "Accept-Encoding") }
         if isPossible, response.status == 200, exchange.header("Range") == nil, !response.isForKernel,
             count >= leastBytes || !accepted.allowsIdentity, let coding = accepted.best,

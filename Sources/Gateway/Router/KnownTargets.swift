@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Locks
 internal import Segments
 
@@ -5,7 +6,7 @@ internal import Segments
 final class KnownTarget: Sendable {
     let route: Route
     let query: Query
-    fileprivate let text: [UInt8]
+    private let text: [UInt8]
     private let plan = Locked<(accept: [String], read: PlannedRead)?>(nil)
     private let planOfWrite = Locked<PlannedWrite?>(nil)
 
@@ -13,6 +14,14 @@ final class KnownTarget: Sendable {
         self.text = Array(text)
         self.route = route
         self.query = query
+    }
+
+    /// Whether this is its text.
+    fileprivate func has(_ text: UnsafeRawBufferPointer) -> Bool {
+        guard self.text.count == text.count, let base = text.baseAddress else { return false }
+        return self.text.withUnsafeBytes { known in
+            known.baseAddress.map { memcmp($0, base, text.count) == 0 } ?? false
+        }
     }
 
     /// The read that a GET of it was, if it accepted the same; only good for the segment that it was planned for.
@@ -87,7 +96,7 @@ final class KnownTargets: Sendable {
     /// The target with this text; nil if it is not known.
     func find(_ text: UnsafeRawBufferPointer) -> KnownTarget? {
         let key = Self.key(text)
-        guard let known = state.withLock({ $0.targets[key] }), known.text.elementsEqual(text) else { return nil }
+        guard let known = state.withLock({ $0.targets[key] }), known.has(text) else { return nil }
         return known
     }
 
