@@ -102,18 +102,20 @@ static inline int64_t at(const struct shmgate_axis *axis, int64_t i) {
     return axis->offsets ? axis->offsets[i] : i * axis->stride;
 }
 
-/* Moves the elements of an axis. Its numbers are in locals, for a store of bytes may change all that is behind a pointer,
- * and there is a loop for each form, for the compiler does not take the choice out of one by itself. */
-#define MOVE_ITEMS(BYTES)                                                                             \
-    if (offsets) {                                                                                    \
-        for (int64_t i = 0; i < count; i++, packed += (BYTES)) MOVE_ITEM(shared + offsets[i], BYTES); \
-    } else {                                                                                          \
-        for (int64_t i = 0; i < count; i++, packed += (BYTES), shared += stride) MOVE_ITEM(shared, BYTES); \
-    }                                                                                                 \
+/* Moves one element, in or out. */
+#define MOVE_ITEM(ELEMENT, BYTES)                                    \
+    do {                                                             \
+        if (into) move((uint8_t *)(ELEMENT), packed, (BYTES));       \
+        else move(packed, (ELEMENT), (BYTES));                       \
+        packed += (BYTES);                                           \
+    } while (0)
+
+/* Moves the elements of an axis. Its numbers are in locals, for a store of bytes may change all that is behind a
+ * pointer; and each form has a loop, for the compiler does not take the choice out of one by itself. */
+#define MOVE_ITEMS(BYTES)                                                                      \
+    if (offsets) for (int64_t i = 0; i < count; i++) MOVE_ITEM(shared + offsets[i], BYTES);    \
+    else for (int64_t i = 0; i < count; i++) MOVE_ITEM(shared + i * stride, BYTES);            \
     break
-#define MOVE_ITEM(ELEMENT, BYTES)                                \
-    if (into) move((uint8_t *)(ELEMENT), packed, (BYTES));       \
-    else move(packed, (ELEMENT), (BYTES))
 
 /* The innermost axis, with the size of an element known to the compiler where it is a usual one. */
 RACES_ON_PURPOSE static inline __attribute__((always_inline)) uint8_t *copy_items(

@@ -4,8 +4,10 @@ internal import Segments
 
 /// What is known of a request before its body has come.
 ///
-/// `@unchecked Sendable` because a request is worked on by one thread at a time. For the same reason what each request
-/// touches is not checked for exclusive access.
+/// `@unchecked Sendable` because a request is worked on by one thread at a time.
+///
+/// What each request touches most is not checked for exclusive access, as in ``Exchange``: nobody holds it `inout` while
+/// he calls something.
 final class PendingRequest: @unchecked Sendable {
     let route: Route
     /// Its target, if it came before.

@@ -4,8 +4,10 @@ internal import Glibc
 /// One request and its answer; lives from the request line to the last byte out.
 ///
 /// `@unchecked Sendable` because one thread at a time has it: the event thread of its connection or, while that is
-/// suspended, a worker. For the same reason what each request touches is not checked for exclusive access, which was a
-/// twentieth of all that we do for one.
+/// suspended, a worker.
+///
+/// What each request touches most is not checked for exclusive access, which was a twentieth of all that we do for one:
+/// it is loaded or stored at once, and nobody holds it `inout` while he calls something.
 package final class Exchange: @unchecked Sendable {
     /// Where a request stands.
     enum Phase {

@@ -20,7 +20,8 @@ final class KnownTarget: Sendable {
     fileprivate func has(_ text: UnsafeRawBufferPointer) -> Bool {
         guard self.text.count == text.count, let base = text.baseAddress else { return false }
         return self.text.withUnsafeBytes { known in
-            known.baseAddress.map { memcmp($0, base, text.count) == 0 } ?? false
+            guard let known = known.baseAddress else { return false }
+            return memcmp(known, base, text.count) == 0
         }
     }
 

@@ -26,11 +26,12 @@ extension DataReading {
 
     /// The answer that was kept, if the segment has the bytes still that it was made of.
     ///
-    /// They are copied to where nobody keeps them, the stack if they are few.
+    /// They are copied to where nobody keeps them, the stack if they are few. Bytes that somebody changed without the
+    /// sequence are copied once more, for their answer.
     private func unchanged(_ read: PlannedRead, _ context: RequestContext) throws -> Response? {
         let segment = read.target.segment
         guard let kept = read.keptAnswer, try segment.sequence() == kept.sequence else { return nil }
-        return try withUnsafeTemporaryAllocation(byteCount: kept.sourceCount, alignment: 16) { memory in
+        return try withUnsafeTemporaryAllocation(byteCount: read.copiedBytes, alignment: 16) { memory in
             guard let base = memory.baseAddress else { return nil }
             let snapshot = try segment.snapshot(read.parts.snapshotParts(into: base), until: context.deadline)
             return kept.isStill(snapshot, UnsafeRawBufferPointer(memory)) ? kept.response : nil

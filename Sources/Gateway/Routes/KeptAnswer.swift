@@ -48,8 +48,6 @@ final class KeptAnswer: @unchecked Sendable {
 
     /// The sequence that it was made at.
     var sequence: UInt64 { snapshot.sequence }
-    /// How many bytes it was made of.
-    var sourceCount: Int { source.count }
 
     /// Whether the bytes of the same parts, one behind the other, and what they were copied of are those that it was made
     /// of.

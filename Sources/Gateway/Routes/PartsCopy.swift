@@ -10,8 +10,8 @@ struct PartsCopy: ~Copyable {
     private let regions: [Region]
     private let offsets: [Int]
     private let counts: [Int]
-    /// Whether each region is a part.
-    private let isByPart: Bool
+    /// What each region is where it is not a part: the elements of a part that stand in one piece of a stream.
+    private let runs: [ArrowOutline.Run]?
 
     /// Takes memory for parts; a single part stands right behind the prefix.
     init(
@@ -28,7 +28,7 @@ struct PartsCopy: ~Copyable {
             next += selection.region.byteCount
         }
         self.offsets = offsets
-        isByPart = true
+        runs = nil
         regions = parts.parts.map(\.selection.region)
         counts = regions.map(\.byteCount)
         memory = try PrivateCopy(prefix: prefix, byteCount: next, pool: pool, reservation)
@@ -41,7 +41,7 @@ struct PartsCopy: ~Copyable {
         pool: SnapshotPool,
         _ reservation: MemoryReservation?
     ) throws(Problem) {
-        isByPart = false
+        runs = outline.runs
         regions = outline.runs.map { parts.parts[$0.part].selection.region.rows($0.rows) }
         offsets = outline.runs.map(\.offset)
         counts = regions.map(\.byteCount)
@@ -51,13 +51,13 @@ struct PartsCopy: ~Copyable {
 
     /// Where a part's bytes begin.
     func place(_ part: Int) -> UnsafeMutableRawPointer {
-        precondition(isByPart, "the elements of a part stand in one piece")
+        precondition(runs == nil, "the elements of a part stand in one piece")
         return memory.data + offsets[part]
     }
 
     /// Where every part's bytes begin.
     var places: [UnsafeMutableRawPointer] {
-        precondition(isByPart, "the elements of a part stand in one piece")
+        precondition(runs == nil, "the elements of a part stand in one piece")
         return offsets.map { memory.data + $0 }
     }
 
@@ -70,8 +70,12 @@ struct PartsCopy: ~Copyable {
     var packed: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(counts.reduce(0, +))
-        for (offset, count) in zip(offsets, counts) {
-            bytes += UnsafeRawBufferPointer(start: memory.data + offset, count: count)
+        var order = Array(offsets.indices)
+        if let runs {
+            order.sort { (runs[$0].part, runs[$0].rows.lowerBound) < (runs[$1].part, runs[$1].rows.lowerBound) }
+        }
+        for region in order {
+            bytes += UnsafeRawBufferPointer(start: memory.data + offsets[region], count: counts[region])
         }
         return bytes
     }

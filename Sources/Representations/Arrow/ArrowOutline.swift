@@ -17,7 +17,7 @@ package final class ArrowOutline: @unchecked Sendable {
 
     /// Bytes of the stream.
     package let byteCount: Int
-    /// All elements, in the order of their parts and of the rows of each.
+    /// All elements, in the order of the stream.
     package let runs: [Run]
     /// All other bytes, and where they go.
     private let known: [(piece: ArrowPiece, offset: Int)]
@@ -41,7 +41,7 @@ package final class ArrowOutline: @unchecked Sendable {
         }
         byteCount = made.count
         self.known = known
-        self.runs = runs.sorted { ($0.part, $0.rows.lowerBound) < ($1.part, $1.rows.lowerBound) }
+        self.runs = runs
         owned = table.owned
     }
 
