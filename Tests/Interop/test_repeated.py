@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import shmgate as shm
 
@@ -285,27 +286,35 @@ def test_a_store_without_the_lock_is_seen(gateway, form):
     assert (new.json()["data"] if form == "json" else np.frombuffer(new.body).tolist()) == [1, 1, 1, 7]
 
 
+@pytest.mark.parametrize("label_length", [1, 40_000], ids=["one batch", "two batches"])
 @pytest.mark.parametrize("form", ["json", "csv", "arrow"])
-def test_columns_that_change_places_without_the_lock_are_seen(gateway, form):
-    layout = shm.DataFrameLayout.from_data(pd.DataFrame({"x": [1.5, 2.5], "y": [3.5, 4.5]}))
+def test_columns_that_change_places_without_the_lock_are_seen(gateway, form, label_length):
+    """A stream whose first label is long has few rows in a batch, and its columns in several pieces."""
+    rows = 100
+    first, second = np.arange(rows) + 0.5, -np.arange(rows) - 0.25
+    labels = ["a" * label_length, *(f"row {number}" for number in range(1, rows))]
+    layout = shm.DataFrameLayout.from_data(pd.DataFrame({"x": first, "y": second}, index=labels))
     shm.create("f", layout, directory=gateway.directory)
     with shm.write("f", directory=gateway.directory) as frame:
-        frame["x"], frame["y"] = [1.5, 2.5], [3.5, 4.5]
+        frame["x"], frame["y"] = first, second
     path = f"/segments/f/data?format={form}"
     old = [gateway.request("GET", path).body for _ in range(6)][-1]
-    head = open(gateway.path("f"), "rb").read(16_384)
+    head = open(gateway.path("f"), "rb").read(1 << 17)
     header = json.loads(head[4_096 : 4_096 + int.from_bytes(head[48:56], "little")])
     x, y = (
-        np.memmap(gateway.path("f"), "f8", "r+", buffer["offset"], (2,))
+        np.memmap(gateway.path("f"), "f8", "r+", buffer["offset"], (rows,))
         for column in "xy"
         for buffer in header["buffers"]
         if buffer["path"] == f"columns/{column}"
     )
-    kept = x.copy()
-    x[:], y[:] = y.copy(), kept
+    x[:], y[:] = second, first
     new = gateway.request("GET", path).body
     assert new != old
-    x[:], y[:] = kept, [3.5, 4.5]
+    if form == "arrow":
+        table = pa.ipc.open_stream(new).read_all()
+        assert table.column("x").num_chunks == (1 if label_length == 1 else 2)
+        assert (table["x"].to_pylist(), table["y"].to_pylist()) == (second.tolist(), first.tolist())
+    x[:], y[:] = first, second
     assert gateway.request("GET", path).body == old
 
 
